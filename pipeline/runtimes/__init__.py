@@ -1,0 +1,82 @@
+"""The runtimes, one module each, and the table of which runtime reads which format on which device."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import import_module
+
+from pipeline.errors import UsageError
+from pipeline.runtimes.base import Runtime
+
+
+@dataclass(frozen=True)
+class RuntimeEntry:
+    """One row of the table.
+
+    Attributes:
+        name: of the runtime, as in cells.
+        module: where `Runtime` is implemented (imported only in the worker process).
+        format: the format that it reads.
+        device: "cpu", "gpu", "wasm", "webgl", ...
+        required: a cell that must PASS for the bundle to pass; others may be NOT_RUN.
+        native: runs without a browser or Node.js.
+        sample: judge at most this many dataset samples (0: all), for devices emulated in software.
+        timeout: seconds that one call may take before it counts as hung.
+    """
+
+    name: str
+    module: str
+    format: str
+    device: str
+    required: bool = True
+    native: bool = True
+    sample: int = 0
+    timeout: float = 300.0
+
+    @property
+    def label(self) -> str:
+        return f"{self.name}/{self.device}"
+
+
+RUNTIMES: tuple[RuntimeEntry, ...] = (
+    RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "cpu"),
+    RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu", required=False),
+    RuntimeEntry("litert", "pipeline.runtimes.litert", "tflite", "cpu"),
+    RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "cpu"),
+    RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),
+    RuntimeEntry("tfjs-node", "pipeline.runtimes.tfjs_node", "tfjs", "wasm", native=False),
+    RuntimeEntry("tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "wasm", required=False, native=False),
+    RuntimeEntry(
+        "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "webgl", required=False, native=False, sample=500
+    ),
+    RuntimeEntry(
+        "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "cpu", required=False, native=False, sample=500
+    ),
+)
+
+
+def select(
+    names: tuple[str, ...] = (), devices: tuple[str, ...] = (), formats: tuple[str, ...] = ()
+) -> tuple[RuntimeEntry, ...]:
+    """The entries that match, in table order; empty filters match all.
+
+    Raises:
+        UsageError: a name that no entry has.
+    """
+    known = {e.name for e in RUNTIMES}
+    for name in names:
+        if name not in known:
+            raise UsageError(f"There is no runtime '{name}'.", f"Choose from {', '.join(sorted(known))}.")
+    return tuple(
+        e
+        for e in RUNTIMES
+        if (not names or e.name in names)
+        and (not devices or e.device in devices)
+        and (not formats or e.format in formats)
+    )
+
+
+def create(module: str, device: str) -> Runtime:
+    """Import a runtime's module and construct its `Runtime` for a device."""
+    runtime: Runtime = import_module(module).Runtime(device)
+    return runtime

@@ -1,0 +1,52 @@
+"""What a runtime module offers: activate an artifact, infer on named inputs, deactivate.
+
+A runtime knows how to run a file; it knows nothing of how the file was written. It lives in a worker
+process of its own (`pipeline.runtimes.worker`), so that a crash or a hang is one cell's FAIL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+
+Tensors = dict[str, np.ndarray]
+
+
+class Runtime(Protocol):
+    """One library on one device. Constructed with the device's name; cheap until `activate`.
+
+    Raises (from any method):
+        RuntimeUnavailable: the library, browser or device is not on this machine (the cell is NOT_RUN).
+        Exception: anything else is the cell's FAIL, with the exception's text as its last words.
+    """
+
+    def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
+        """Load the artifact and return the environment: versions, device, adapter, precision, threads."""
+        ...
+
+    def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
+        """Run all rows of `inputs` (equal first dimensions) in batches of `batch`, in order.
+
+        Returns every output by name with the rows concatenated. The last batch may be smaller.
+        """
+        ...
+
+    def deactivate(self) -> None:
+        """Release the artifact and everything that `activate` started."""
+        ...
+
+
+def infer_in_batches(step: Any, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
+    """Cut `inputs` into batches, call `step(rows) -> outputs` on each, and concatenate by name."""
+    rows = len(next(iter(inputs.values())))
+    parts: dict[str, list[np.ndarray]] = {}
+    for start in range(0, rows, batch):
+        outputs = step({name: value[start : start + batch] for name, value in inputs.items()})
+        for name, value in outputs.items():
+            parts.setdefault(name, []).append(np.asarray(value))
+    return {name: values[0] if len(values) == 1 else np.concatenate(values) for name, values in parts.items()}

@@ -1,0 +1,202 @@
+"""A process of its own for each runtime, so that what crashes or hangs there is one cell's verdict.
+
+The parent (`Worker`) writes one JSON request per line to the child's standard input and reads one JSON
+reply per line from a pipe that nothing else writes to; arrays travel as `.npy` files in a scratch
+directory. Run as a module, this file is the child.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.errors import RuntimeCrash, RuntimeUnavailable
+from pipeline.runtimes.base import Tensors
+
+_LAST_WORDS = 1500
+
+
+def _save(directory: Path, prefix: str, tensors: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    files = []
+    for index, (name, value) in enumerate(tensors.items()):
+        file = f"{prefix}{index}.npy"
+        np.save(directory / file, np.asarray(value))
+        files.append((name, file))
+    return files
+
+
+def _load(directory: Path, files: list[tuple[str, str]]) -> Tensors:
+    return {name: np.load(directory / file, allow_pickle=False) for name, file in files}
+
+
+class Worker:
+    """The parent's end: one runtime on one device in a child process.
+
+    Use as a context manager. Construction starts the child and returns at once, so that a slow import
+    overlaps with whatever the parent does next.
+    """
+
+    def __init__(self, module: str, device: str, timeout: float = 300.0, seed: int = 0) -> None:
+        self.timeout = timeout
+        self._scratch = Path(tempfile.mkdtemp(prefix="isomer-"))
+        self._stderr = (self._scratch / "stderr").open("wb")
+        read, write = os.pipe()
+        self._replies = os.fdopen(read, "rb", buffering=0)
+        self._pending = b""
+        self._sent: dict[int, list[tuple[str, str]]] = {}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "pipeline.runtimes.worker", module, device, str(write), str(self._scratch)],
+            stdin=subprocess.PIPE,
+            stdout=self._stderr,
+            stderr=self._stderr,
+            pass_fds=(write,),
+            start_new_session=True,
+            env={**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"},
+        )
+        os.close(write)
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
+        """Load an artifact in the child; returns its environment record.
+
+        Raises:
+            RuntimeUnavailable, RuntimeCrash.
+        """
+        request = {"do": "activate", "artifact": artifact.to_json(), "path": str(path.resolve())}
+        environment: dict[str, Any] = self._call(request)["environment"]
+        return environment
+
+    def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> tuple[Tensors, float]:
+        """Run inputs in the child; returns outputs by name and the seconds spent inside the runtime.
+
+        Inputs that were sent before (the same mapping object) are not written again.
+        """
+        files = self._sent.get(id(inputs))
+        if files is None:
+            files = _save(self._scratch, f"in{len(self._sent)}-", inputs)
+            self._sent[id(inputs)] = files
+        reply = self._call({"do": "infer", "inputs": files, "batch": batch})
+        return _load(self._scratch, reply["outputs"]), float(reply["seconds"])
+
+    def close(self) -> None:
+        """End the child and everything that it started, and remove the scratch directory."""
+        if self._process.poll() is None:
+            try:
+                self._send({"do": "exit"})
+                self._process.wait(timeout=10)
+            except (OSError, subprocess.TimeoutExpired):
+                pass
+        self._kill()
+        self._replies.close()
+        self._stderr.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _kill(self) -> None:
+        try:
+            os.killpg(self._process.pid, signal.SIGKILL)
+        except (ProcessLookupError, PermissionError):
+            pass
+        self._process.wait()
+
+    def _send(self, request: dict[str, Any]) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        self._process.stdin.flush()
+
+    def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        try:
+            self._send(request)
+        except OSError:
+            raise RuntimeCrash(self._died()) from None
+        reply = self._receive()
+        if reply.get("unavailable"):
+            raise RuntimeUnavailable(reply["error"], reply.get("fix", ""))
+        if "error" in reply:
+            raise RuntimeCrash(reply["error"])
+        return reply
+
+    def _receive(self) -> dict[str, Any]:
+        deadline = time.monotonic() + self.timeout
+        with selectors.DefaultSelector() as selector:
+            selector.register(self._replies, selectors.EVENT_READ)
+            while b"\n" not in self._pending:
+                left = deadline - time.monotonic()
+                if left <= 0 or not selector.select(left):
+                    words = self._last_words()
+                    self._kill()
+                    raise RuntimeCrash(f"no answer within {self.timeout:.0f} s, stopped. {words}".strip())
+                chunk = self._replies.read(65536)
+                if not chunk:
+                    raise RuntimeCrash(self._died())
+                self._pending += chunk
+        line, self._pending = self._pending.split(b"\n", 1)
+        reply: dict[str, Any] = json.loads(line)
+        return reply
+
+    def _died(self) -> str:
+        code = self._process.wait()
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit status {code}"
+        return f"the runtime's process ended ({how}). {self._last_words()}".strip()
+
+    def _last_words(self) -> str:
+        self._stderr.flush()
+        text = (self._scratch / "stderr").read_bytes()[-_LAST_WORDS:].decode(errors="replace").strip()
+        return f"Its last words: {text}" if text else "It said nothing."
+
+
+def _handle(runtime: Any, request: dict[str, Any], scratch: Path, count: int) -> dict[str, Any]:
+    if request["do"] == "activate":
+        artifact = Artifact.from_json(request["artifact"])
+        return {"environment": runtime.activate(artifact, Path(request["path"]))}
+    inputs = _load(scratch, request["inputs"])
+    started = time.perf_counter()
+    outputs = runtime.infer(inputs, request["batch"])
+    seconds = time.perf_counter() - started
+    return {"outputs": _save(scratch, f"out{count}-", outputs), "seconds": seconds}
+
+
+def serve(module: str, device: str, replies: int, scratch: Path) -> None:
+    """The child's loop: answer requests until told to exit or until the parent is gone."""
+    from pipeline.runtimes import create
+
+    runtime = None
+    with os.fdopen(replies, "w") as out:
+        for count, line in enumerate(sys.stdin):
+            request = json.loads(line)
+            if request["do"] == "exit":
+                break
+            try:
+                runtime = runtime or create(module, device)
+                reply = _handle(runtime, request, scratch, count)
+            except RuntimeUnavailable as error:
+                reply = {"unavailable": True, "error": error.what, "fix": error.fix}
+            except Exception as error:  # whatever a runtime raises is its cell's verdict, not the end of the worker
+                traceback.print_exc()
+                reply = {"error": f"{type(error).__name__}: {str(error)[:_LAST_WORDS]}"}
+            out.write(json.dumps(reply) + "\n")
+            out.flush()
+    if runtime is not None:
+        runtime.deactivate()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))

@@ -1,0 +1,63 @@
+"""The signature of a capture: named inputs and outputs with shape and dtype, the contract of every format."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+DEFAULT_SIGNATURE = "serving_default"
+
+
+@dataclass(frozen=True)
+class TensorSpec:
+    """One named tensor.
+
+    Attributes:
+        name: the name by which every format and runtime knows it.
+        dtype: a NumPy dtype name ("float32", "int64", ...) or "string".
+        shape: sizes; None marks a dynamic dimension. The first is the batch.
+    """
+
+    name: str
+    dtype: str
+    shape: tuple[int | None, ...]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> TensorSpec:
+        return cls(data["name"], data["dtype"], tuple(data["shape"]))
+
+    def with_batch(self, batch: int | None) -> TensorSpec:
+        """The same tensor with its first dimension fixed (or made dynamic)."""
+        return TensorSpec(self.name, self.dtype, (batch, *self.shape[1:])) if self.shape else self
+
+
+@dataclass(frozen=True)
+class Signature:
+    """Named inputs and outputs of one inference function, in order."""
+
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    name: str = DEFAULT_SIGNATURE
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Signature:
+        return cls(
+            tuple(TensorSpec.from_json(t) for t in data["inputs"]),
+            tuple(TensorSpec.from_json(t) for t in data["outputs"]),
+            data.get("name", DEFAULT_SIGNATURE),
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def with_batch(self, batch: int | None) -> Signature:
+        """The same signature with the batch dimension of every tensor fixed (or made dynamic)."""
+        return Signature(
+            tuple(t.with_batch(batch) for t in self.inputs),
+            tuple(t.with_batch(batch) for t in self.outputs),
+            self.name,
+        )
+
+    @property
+    def dynamic_batch(self) -> bool:
+        return any(t.shape and t.shape[0] is None for t in self.inputs)
