@@ -1,0 +1,76 @@
+"""The formats, one module each. A format writes a capture as an artifact and can read back what it wrote.
+
+A format module offers:
+
+    write(capture, root, precision) -> list[Artifact]   files below `root`, the bundle under construction
+    signature(path) -> Signature                        what the file itself declares
+    constants(path) -> list[np.ndarray]                 the float constants that it holds
+    operators(path) -> set[str]                         the operations that it asks its runtime for
+    foreign(operators) -> set[str]                      those outside of what the plain runtime has built in
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.capture import Capture
+from pipeline.errors import UsageError
+from pipeline.signature import Signature
+
+
+class Format(Protocol):
+    """What a format module offers; see the package's docstring."""
+
+    def write(self, capture: Capture, root: Path, precision: str) -> list[Artifact]: ...
+    def signature(self, path: Path) -> Signature: ...
+    def constants(self, path: Path) -> list[np.ndarray]: ...
+    def operators(self, path: Path) -> set[str]: ...
+    def foreign(self, operators: set[str]) -> set[str]: ...
+
+
+@dataclass(frozen=True)
+class FormatEntry:
+    """One row of the table of formats."""
+
+    name: str
+    module: str
+    precisions: tuple[str, ...]
+
+    def load(self) -> Format:
+        """Import the format's module (and its converter's libraries)."""
+        return cast(Format, import_module(self.module))
+
+
+FORMATS: tuple[FormatEntry, ...] = (
+    FormatEntry("savedmodel", "pipeline.formats.savedmodel", ("float32",)),
+    FormatEntry("tflite", "pipeline.formats.tflite", ("float32",)),
+    FormatEntry("onnx", "pipeline.formats.onnx", ("float32",)),
+    FormatEntry("tfjs", "pipeline.formats.tfjs", ("float32",)),
+)
+
+
+def select(names: Iterable[str] = ()) -> tuple[FormatEntry, ...]:
+    """The formats of these names in table order; all if none is named.
+
+    Raises:
+        UsageError: an unknown name.
+    """
+    wanted = set(names)
+    known = {f.name for f in FORMATS}
+    if unknown := sorted(wanted - known):
+        raise UsageError(f"There is no format '{unknown[0]}'.", f"Choose from {', '.join(f.name for f in FORMATS)}.")
+    return tuple(f for f in FORMATS if not wanted or f.name in wanted)
+
+
+def size(path: Path) -> int:
+    """Bytes of a file or of all files below a directory."""
+    if path.is_file():
+        return path.stat().st_size
+    return sum(p.stat().st_size for p in path.rglob("*") if p.is_file())

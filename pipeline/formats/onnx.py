@@ -1,0 +1,138 @@
+"""ONNX: an explicit opset, real input and output names, a dynamic batch, and where it came from."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.capture import Capture
+from pipeline.errors import LegalizationError
+from pipeline.legalize import legalize
+from pipeline.signature import Signature, TensorSpec
+
+# The newest opset that tf2onnx 1.17 writes and that every onnxruntime since 1.14 (2023) reads.
+OPSET = 18
+_STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+
+
+def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
+    """Write `onnx/<precision>.onnx`.
+
+    Raises:
+        LegalizationError: tf2onnx does not know an operation.
+    """
+    import onnx
+    import tensorflow as tf
+    import tf2onnx
+    from keras.src.export import tf2onnx_lib
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", FutureWarning)
+        tf2onnx_lib.patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 removed; Keras keeps the repair
+    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    legal = legalize(capture, "onnx")
+    specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in legal.signature.inputs]
+    try:
+        model, _ = tf2onnx.convert.from_function(legal.function, input_signature=specs, opset=OPSET)
+    except Exception as error:
+        raise _explain(error) from error
+    if unknown := sorted({n.op_type for n in model.graph.node if n.domain not in _STANDARD_DOMAINS}):
+        raise LegalizationError(unknown[0], "?", "onnx", "tf2onnx has no standard operation for it", _ADVICE)
+    _name_dimensions(model, capture.signature)
+    del model.metadata_props[:]
+    onnx.helper.set_model_props(
+        model, {"producer": "isomer", "signature": capture.signature.name, "parameters": str(capture.parameters)}
+    )
+    onnx.checker.check_model(model)
+    path = Path("onnx") / f"{precision}.onnx"
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(model.SerializeToString(deterministic=True))
+    size = (root / path).stat().st_size
+    return [Artifact("onnx", precision, path.as_posix(), signature(root / path), "", size, legal.rewrites)]
+
+
+def signature(path: Path) -> Signature:
+    """Graph inputs and outputs; a dimension is dynamic where it has a name in place of a size."""
+    graph = _load(path).graph
+    initializers = {i.name for i in graph.initializer}
+    return Signature(
+        tuple(sorted((_spec(v) for v in graph.input if v.name not in initializers), key=lambda t: t.name)),
+        tuple(sorted((_spec(v) for v in graph.output), key=lambda t: t.name)),
+    )
+
+
+def constants(path: Path) -> list[np.ndarray]:
+    """Float initializers and constants, those of loop bodies included."""
+    from onnx import numpy_helper
+
+    found = []
+    for graph in _graphs(_load(path).graph):
+        tensors = list(graph.initializer)
+        for node in graph.node:
+            tensors += [a.t for a in node.attribute if node.op_type == "Constant" and a.name == "value"]
+        found += [v for t in tensors if (v := numpy_helper.to_array(t)).dtype.kind == "f"]
+    return found
+
+
+def operators(path: Path) -> set[str]:
+    """"Op" for standard operations, "domain.Op" for others."""
+    return {
+        n.op_type if n.domain in _STANDARD_DOMAINS else f"{n.domain}.{n.op_type}"
+        for graph in _graphs(_load(path).graph)
+        for n in graph.node
+    }
+
+
+def foreign(operators: set[str]) -> set[str]:
+    """Operations that the ONNX standard (its main and ML domains) does not define."""
+    from onnx import defs
+
+    known = {s.name for s in defs.get_all_schemas() if s.domain in _STANDARD_DOMAINS}
+    return operators - known
+
+
+def _load(path: Path) -> Any:
+    import onnx
+
+    return onnx.load(str(path))
+
+
+def _graphs(graph: Any) -> list[Any]:
+    found = [graph]
+    for node in graph.node:
+        for attribute in node.attribute:
+            if attribute.HasField("g"):
+                found += _graphs(attribute.g)
+    return found
+
+
+def _spec(value: Any) -> TensorSpec:
+    from onnx import helper
+
+    kind = value.type.tensor_type
+    dims = tuple(d.dim_value if d.HasField("dim_value") else None for d in kind.shape.dim)
+    name = str(np.dtype(helper.tensor_dtype_to_np_dtype(kind.elem_type)))
+    return TensorSpec(value.name, "string" if name == "object" else name, dims)
+
+
+def _name_dimensions(model: Any, captured: Signature) -> None:
+    """Give dynamic dimensions a stable name: tf2onnx leaves `unk__12`, which changes from run to run."""
+    specs = {t.name: t for t in (*captured.inputs, *captured.outputs)}
+    for value in (*model.graph.input, *model.graph.output):
+        shape = specs[value.name].shape if value.name in specs else ()
+        for axis, (dim, size) in enumerate(zip(value.type.tensor_type.shape.dim, shape, strict=False)):
+            if size is None:
+                dim.dim_param = "batch" if axis == 0 else f"{value.name}_{axis}"
+
+
+_ADVICE = "See docs/legalization.md for how a rule is added."
+
+
+def _explain(error: Exception) -> LegalizationError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return LegalizationError("an operation", "?", "onnx", f"tf2onnx says: {reason[:300]}", _ADVICE)

@@ -1,0 +1,177 @@
+"""TF.js: a graph model with named outputs and sharded weights.
+
+The layers format is not written: TF.js 4.22 loads no Keras 3 model of it.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import logging
+import sys
+import tempfile
+import types
+from contextlib import redirect_stdout
+from io import StringIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.capture import Capture
+from pipeline.errors import LegalizationError
+from pipeline.formats import size
+from pipeline.legalize import legalize
+from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+
+_FUSED = ("_FusedMatMul", "_FusedConv2D", "FusedDepthwiseConv2dNative")
+# What tensorflowjs imports at its top and converting a graph model never calls (README, "Why the overrides").
+_STAND_INS = ("tensorflow_decision_forests", "tensorflow_hub", "tf_keras", "tensorflowjs.converters.jax_conversion")
+_ADVICE = "See docs/legalization.md for how a rule is added."
+
+
+def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
+    """Write `tfjs/<precision>/model.json` and its weight shards.
+
+    Raises:
+        LegalizationError: TF.js has no kernel for an operation.
+    """
+    import tensorflow as tf
+
+    legal = legalize(capture, "tfjs")
+    path = Path("tfjs") / precision
+    target = root / path
+    with tempfile.TemporaryDirectory(prefix="isomer-") as scratch:
+        tf.saved_model.save(tf.Module(), scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
+        _convert(scratch, target, remap=True)
+        if _fuses_a_matrix(target):
+            # Grappler's `remap` also fuses the sum of a product and a full matrix as a "bias", which TF.js'
+            # wasm backend refuses.
+            _convert(scratch, target, remap=False)
+    _stamp(target, capture)
+    return [
+        Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)
+    ]
+
+
+def signature(path: Path) -> Signature:
+    """The signature in `model.json`."""
+    data = _read(path)["signature"]
+    return Signature(
+        tuple(_spec(n, t) for n, t in sorted(data["inputs"].items())),
+        tuple(_spec(n, t) for n, t in sorted(data["outputs"].items())),
+    )
+
+
+def constants(path: Path) -> list[np.ndarray]:
+    """Float weights of the manifest."""
+    found = []
+    for group in _read(path)["weightsManifest"]:
+        data = b"".join((path / shard).read_bytes() for shard in group["paths"])
+        offset = 0
+        for entry in group["weights"]:
+            if entry["dtype"] == "string":
+                raise ValueError("string weights are not supported here")
+            kind = np.dtype({"bool": "uint8"}.get(entry["dtype"], entry["dtype"]))
+            count = int(np.prod(entry["shape"], dtype=np.int64))
+            values = np.frombuffer(data, kind, count, offset).reshape(entry["shape"])
+            offset += count * kind.itemsize
+            if kind.kind == "f":
+                found.append(values)
+    return found
+
+
+def operators(path: Path) -> set[str]:
+    """TensorFlow operation types of the graph and its functions."""
+    return {n["op"] for n in _nodes(_read(path))}
+
+
+def foreign(operators: set[str]) -> set[str]:
+    """Operations that TF.js' graph executor does not know, by the converter's own lists."""
+    op_list = Path(_package_directory("tensorflowjs")) / "op_list"
+    known = {op["tfOpName"] for file in op_list.glob("*.json") for op in json.loads(file.read_text())}
+    return operators - known - {"Const", "Placeholder", "NoOp"}
+
+
+def _convert(saved_model: str, target: Path, remap: bool) -> None:
+    converter = _converter()
+    run_grappler = converter._run_grappler
+
+    def without_remap(config: Any, *rest: Any) -> Any:
+        optimizers = config.graph_options.rewrite_options.optimizers
+        if "remap" in optimizers:
+            optimizers.remove("remap")
+        return run_grappler(config, *rest)
+
+    if not remap:
+        converter._run_grappler = without_remap
+    try:
+        with redirect_stdout(StringIO()):
+            converter.convert_tf_saved_model(saved_model, str(target), control_flow_v2=True)
+    except Exception as error:
+        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+        raise LegalizationError("an operation", "?", "tfjs", f"the converter says: {reason[:300]}", _ADVICE) from error
+    finally:
+        converter._run_grappler = run_grappler
+
+
+class _StandIn(types.ModuleType):
+    """Takes the place of a package that is imported and never called."""
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return None
+
+
+def _converter() -> Any:
+    """The graph-model converter of tensorflowjs, imported without the packages that it never calls."""
+    for name in _STAND_INS:
+        if name not in sys.modules and (name.startswith("tensorflowjs.") or importlib.util.find_spec(name) is None):
+            sys.modules[name] = _StandIn(name)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    from tensorflowjs.converters import tf_saved_model_conversion_v2
+
+    return tf_saved_model_conversion_v2
+
+
+def _fuses_a_matrix(path: Path) -> bool:
+    model = _read(path)
+    ranks = {w["name"]: len(w["shape"]) for group in model["weightsManifest"] for w in group["weights"]}
+    fused = [n for n in _nodes(model) if n["op"] in _FUSED and len(n["input"]) > 2]
+    return any(ranks.get(n["input"][2].split(":")[0]) != 1 for n in fused)
+
+
+def _stamp(path: Path, capture: Capture) -> None:
+    """Name the producer, and restore dimensions and the order that the converter's metadata lost."""
+    file = path / "model.json"
+    model = json.loads(file.read_text())
+    model["userDefinedMetadata"] = {"producer": "isomer", "parameters": capture.parameters}
+    file.write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
+
+
+def _read(path: Path) -> dict[str, Any]:
+    data: dict[str, Any] = json.loads((path / "model.json").read_text())
+    return data
+
+
+def _nodes(model: dict[str, Any]) -> list[dict[str, Any]]:
+    topology = model["modelTopology"]
+    functions = topology.get("library", {}).get("function", [])
+    return [*topology["node"], *(n for f in functions for n in f.get("nodeDef", []))]
+
+
+def _spec(name: str, data: dict[str, Any]) -> TensorSpec:
+    from tensorflow.core.framework import types_pb2
+
+    kind = types_pb2.DataType.Name(types_pb2.DataType.Value(data["dtype"])).removeprefix("DT_").lower()
+    dims = [int(d["size"]) for d in data.get("tensorShape", {}).get("dim", [])]
+    names = {"float": "float32", "double": "float64", "half": "float16"}
+    return TensorSpec(name, names.get(kind, kind), tuple(None if d < 0 else d for d in dims))
+
+
+def _package_directory(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.origin is not None
+    return str(Path(spec.origin).parent)

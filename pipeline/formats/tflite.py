@@ -1,0 +1,129 @@
+"""TFLite (LiteRT): builtin operations only; one file with a dynamic batch and one with a batch of one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.capture import Capture
+from pipeline.errors import LegalizationError
+from pipeline.legalize import legalize
+from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+
+BATCH1 = "batch1"
+
+
+def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
+    """Write `tflite/<precision>.tflite` and `tflite/<precision>-batch1.tflite`.
+
+    The first resizes its batch; GPU delegates, microcontrollers and C programs need the static second.
+
+    Raises:
+        LegalizationError: the converter found an operation that TFLite has no builtin for.
+    """
+    variants = [("", None)] + ([(BATCH1, 1)] if capture.signature.dynamic_batch else [])
+    return [_write(capture, root, precision, variant, batch) for variant, batch in variants]
+
+
+def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
+    import tensorflow as tf
+
+    legal = legalize(capture, "tflite", batch)
+    module = tf.Module()
+    module.function = legal.function
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([legal.concrete], module)
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+    try:
+        content = converter.convert()
+    except Exception as error:
+        raise _explain(error) from error
+    path = Path("tflite") / ("-".join(filter(None, (precision, variant))) + ".tflite")
+    (root / path).parent.mkdir(parents=True, exist_ok=True)
+    (root / path).write_bytes(content)
+    return Artifact(
+        "tflite", precision, path.as_posix(), signature(root / path), variant, len(content), legal.rewrites
+    )
+
+
+def signature(path: Path) -> Signature:
+    """The default signature of the file; a dimension is dynamic where its shape signature says -1."""
+    model = _model(path)
+    graph = model.subgraphs[0]
+    for definition in model.signatureDefs or []:
+        if _text(definition.signatureKey) == DEFAULT_SIGNATURE:
+            graph = model.subgraphs[definition.subgraphIndex]
+            return Signature(
+                tuple(sorted((_spec(graph, m) for m in definition.inputs), key=lambda t: t.name)),
+                tuple(sorted((_spec(graph, m) for m in definition.outputs), key=lambda t: t.name)),
+            )
+    return Signature((), ())
+
+
+def constants(path: Path) -> list[np.ndarray]:
+    """Float buffers of all subgraphs."""
+    model = _model(path)
+    kinds = {0: np.dtype("float32"), 1: np.dtype("float16"), 10: np.dtype("float64")}
+    found = []
+    for graph in model.subgraphs:
+        for tensor in graph.tensors:
+            data = model.buffers[tensor.buffer].data
+            if tensor.type in kinds and data is not None and len(data):
+                values = np.frombuffer(np.asarray(data, np.uint8).tobytes(), kinds[tensor.type])
+                found.append(values.reshape(tensor.shape if len(tensor.shape) else ()))
+    return found
+
+
+def operators(path: Path) -> set[str]:
+    """Builtin names; a custom operation is "CUSTOM:<name>", Select TF ones among them ("CUSTOM:Flex...")."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    found = set()
+    for code in _model(path).operatorCodes:
+        builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
+        found.add(f"CUSTOM:{_text(code.customCode)}" if code.customCode else names[builtin])
+    return found
+
+
+def foreign(operators: set[str]) -> set[str]:
+    """Custom and Select TF operations: a plain LiteRT has neither."""
+    return {op for op in operators if op.startswith("CUSTOM:")}
+
+
+def _model(path: Path) -> Any:
+    from ai_edge_litert import schema_py_generated as schema
+
+    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+
+
+def _spec(graph: Any, member: Any) -> TensorSpec:
+    from ai_edge_litert import schema_py_generated as schema
+
+    tensor = graph.tensors[member.tensorIndex]
+    dims = tensor.shape if tensor.shapeSignature is None or not len(tensor.shapeSignature) else tensor.shapeSignature
+    kinds = {v: k.lower() for k, v in vars(schema.TensorType).items() if isinstance(v, int)}
+    return TensorSpec(_text(member.name), kinds[tensor.type], tuple(None if d < 0 else int(d) for d in dims))
+
+
+def _text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
+def _explain(error: Exception) -> LegalizationError:
+    """The converter's pages of MLIR, reduced to the operation and where it came from."""
+    import re
+
+    text = str(error)
+    op = re.search(r"'?tf\.(\w+)'? op", text)
+    layer = re.search(r'loc\(.*?"([^"]+)"', text)
+    reason = next((line.strip() for line in text.splitlines() if "error:" in line), text.splitlines()[0])
+    return LegalizationError(
+        op.group(1) if op else "an operation",
+        layer.group(1) if layer else "?",
+        "tflite",
+        f"the converter says: {reason[:300]}",
+        "See docs/legalization.md for how a rule is added.",
+    )

@@ -1,0 +1,103 @@
+"""Constants of the rewritten graph: known values, folding, one copy each, and which weights they come from."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.framework import tensor_util
+
+from pipeline.legalize.emit import compute, promote
+
+# Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
+_MAX_FOLDED = 1 << 16
+_OPAQUE = (tf.resource, tf.variant)
+
+
+def digest(value: np.ndarray) -> bytes:
+    """Identity of a constant by content: dtype, shape and bytes."""
+    head = f"{value.dtype}{value.shape}".encode()
+    return hashlib.blake2b(head + np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
+
+
+class Constants:
+    """What is known about constants while one graph is rewritten.
+
+    Args:
+        target: decides the float type that constants are promoted to.
+        weights: Keras weights by path; a constant equal to one is said to come from it.
+    """
+
+    def __init__(self, target: str, weights: dict[str, np.ndarray]) -> None:
+        self._target = target
+        self._values: dict[int, tuple[Any, np.ndarray]] = {}
+        self._made: dict[tuple[int, bytes], Any] = {}
+        self._sources: dict[bytes, frozenset[str]] = {}
+        for path, weight in weights.items():
+            key = digest(weight)
+            self._sources[key] = self._sources.get(key, frozenset()) | {path}
+
+    def value(self, tensor: Any) -> np.ndarray | None:
+        """The tensor's value if it is known while rewriting, else None."""
+        if id(tensor) in self._values:
+            return self._values[id(tensor)][1]
+        if not isinstance(tensor, tf.Tensor) or tensor.dtype in _OPAQUE:
+            return None
+        value = tensor_util.constant_value(tensor)
+        if value is not None:
+            value = np.asarray(value)
+            self._values[id(tensor)] = (tensor, value)
+        return value
+
+    def sources(self, value: np.ndarray) -> frozenset[str]:
+        """Paths of the Keras weights that a constant was computed from."""
+        return self._sources.get(digest(value), frozenset())
+
+    def make(self, value: np.ndarray, derived_from: Iterable[np.ndarray] = ()) -> Any:
+        """A constant in the current graph; equal constants of one graph are one node."""
+        key = digest(value)
+        sources = frozenset().union(*(self.sources(v) for v in derived_from))
+        if sources:
+            self._sources[key] = self._sources.get(key, frozenset()) | sources
+        graph = tf.compat.v1.get_default_graph()
+        slot = (id(graph), key)
+        if slot not in self._made:
+            tensor = tf.constant(value, dtype=_dtype(value))
+            self._values[id(tensor)] = (tensor, value)
+            self._made[slot] = (tensor, graph)
+        return self._made[slot][0]
+
+    def original(self, op: Any) -> Any:
+        """The rewritten form of a `Const` operation, in the target's float type."""
+        value = tf.make_ndarray(op.get_attr("value"))
+        wanted = promote(op.outputs[0].dtype, self._target)
+        if wanted == op.outputs[0].dtype.base_dtype:
+            return self.make(value)
+        return self.make(value.astype(wanted.as_numpy_dtype), derived_from=[value])
+
+    def fold(self, op: Any, inputs: list[Any]) -> list[Any] | None:
+        """Compute a stateless operation whose inputs are all known; None if it must stay."""
+        if not inputs or op.op_def.is_stateful:
+            return None
+        if any(t.dtype.base_dtype in _OPAQUE for t in op.outputs):
+            return None
+        values = [self.value(t) for t in inputs]
+        if any(v is None for v in values):
+            return None
+        known: list[np.ndarray] = [v for v in values if v is not None]
+        with tf.init_scope():
+            eager = [tf.constant(v, dtype=t.dtype) for v, t in zip(known, inputs, strict=True)]
+        try:
+            flat = compute(op, eager, self._target)
+        except tf.errors.OpError:
+            return None
+        if sum(v.size for v in flat) > max(_MAX_FOLDED, sum(v.size for v in known)):
+            return None
+        return [self.make(v, derived_from=known) for v in flat]
+
+
+def _dtype(value: np.ndarray) -> Any:
+    return tf.string if value.dtype.kind in "OSU" else tf.as_dtype(value.dtype)

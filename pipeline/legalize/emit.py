@@ -1,0 +1,92 @@
+"""Write one operation into the graph under construction, in the target's float type."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.core.framework import attr_value_pb2
+from tensorflow.python.eager import context, execute
+
+from pipeline.legalize.registry import ORACLE
+
+_HALVES = (tf.float16, tf.bfloat16)
+_FLOATS = (*_HALVES, tf.float32)
+
+
+def promote(dtype: Any, target: str) -> Any:
+    """The type in which a target computes: float64 for the oracle, at least float32 elsewhere."""
+    base = dtype.base_dtype
+    if target == ORACLE and base in _FLOATS:
+        return tf.float64
+    return tf.float32 if base in _HALVES else base
+
+
+def emit(op: Any, inputs: list[Any], target: str) -> list[Any]:
+    """A copy of `op` on rewritten inputs in the current graph; returns its outputs."""
+    fixed_inputs = [a.type for a in op.op_def.input_arg]
+    if len(fixed_inputs) == len(inputs):
+        inputs = [_fit(t, kind, target) for t, kind in zip(inputs, fixed_inputs, strict=True)]
+    else:
+        inputs = [_fit(t, 0, target) for t in inputs]
+    fixed_outputs = [a.type for a in op.op_def.output_arg]
+    dtypes = [
+        t.dtype.base_dtype if len(fixed_outputs) == len(op.outputs) and fixed_outputs[i] else promote(t.dtype, target)
+        for i, t in enumerate(op.outputs)
+    ]
+    attrs = {k: _promote_attr(v, target) for k, v in op.node_def.attr.items() if not k.startswith("_")}
+    graph = tf.compat.v1.get_default_graph()
+    made = graph._create_op_internal(
+        op.type, inputs, dtypes=dtypes, attrs=attrs, name=op.name.rsplit("/", 1)[-1], compute_device=False
+    )
+    wanted = [promote(t.dtype, target) for t in op.outputs]
+    return [t if t.dtype == w else tf.cast(t, w) for t, w in zip(made.outputs, wanted, strict=True)]
+
+
+def compute(op: Any, inputs: list[Any], target: str) -> list[np.ndarray]:
+    """Run `op` at once on eager inputs, in the target's float type.
+
+    Raises:
+        tf.errors.OpError: the operation has no kernel for these inputs.
+    """
+    attrs: list[Any] = []
+    for name, value in op.node_def.attr.items():
+        if not name.startswith("_"):
+            attrs += [name, _plain(_promote_attr(value, target))]
+    with tf.init_scope():
+        results = execute.execute(
+            op.type.encode(), len(op.outputs), inputs=inputs, attrs=tuple(attrs), ctx=context.context()
+        )
+        return [np.asarray(t) for t in results]
+
+
+def _plain(value: Any) -> Any:
+    """An attribute as eager execution wants it."""
+    kind = value.WhichOneof("value")
+    if kind == "shape":
+        return None if value.shape.unknown_rank else [None if d.size < 0 else d.size for d in value.shape.dim]
+    if kind == "list":
+        for field in ("s", "i", "f", "b", "type"):
+            if getattr(value.list, field):
+                return list(getattr(value.list, field))
+        return []
+    return getattr(value, kind)
+
+
+def _fit(tensor: Any, fixed: int, target: str) -> Any:
+    """Cast a float input to what the operation takes: a fixed type, or the target's."""
+    if not isinstance(tensor, tf.Tensor) or not tensor.dtype.is_floating:
+        return tensor
+    wanted = tf.as_dtype(fixed) if fixed else promote(tensor.dtype, target)
+    return tensor if tensor.dtype == wanted or not wanted.is_floating else tf.cast(tensor, wanted)
+
+
+def _promote_attr(value: Any, target: str) -> Any:
+    if value.HasField("type"):
+        wanted = promote(tf.as_dtype(value.type), target).as_datatype_enum
+        return value if wanted == value.type else attr_value_pb2.AttrValue(type=wanted)
+    if value.HasField("list") and value.list.type:
+        kinds = [promote(tf.as_dtype(t), target).as_datatype_enum for t in value.list.type]
+        return attr_value_pb2.AttrValue(list=attr_value_pb2.AttrValue.ListValue(type=kinds))
+    return value

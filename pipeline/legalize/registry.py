@@ -1,0 +1,71 @@
+"""The rules, each a function with a name, the targets that need it, and why it may be applied."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from pkgutil import iter_modules
+from typing import Any
+
+TFLITE, ONNX, TFJS, ORACLE = "tflite", "onnx", "tfjs", "oracle"
+FORMATS = (TFLITE, ONNX, TFJS)
+EVERY = (*FORMATS, ORACLE)
+
+# A rule gets (rewriter, operation of the source graph, its rewritten inputs) and returns the replacement's
+# outputs, or None when the operation does not have the form that the rule is about.
+Apply = Callable[..., Any]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """One rewrite.
+
+    Attributes:
+        name: as it is counted in an artifact's `rewrites`.
+        family: the module that it lives in.
+        ops: TensorFlow operation types that it looks at.
+        targets: those that need it.
+        why: one sentence, why it is exact or which bound it keeps.
+        structural: it removes bookkeeping and changes no number; it is not counted.
+    """
+
+    name: str
+    family: str
+    ops: tuple[str, ...]
+    targets: tuple[str, ...]
+    why: str
+    apply: Apply
+    structural: bool = False
+
+
+_RULES: list[Rule] = []
+
+
+def rule(*ops: str, targets: Sequence[str], why: str, structural: bool = False) -> Callable[[Apply], Apply]:
+    """Register a function as the rule for some operation types. Later registrations are tried later."""
+
+    def register(apply: Apply) -> Apply:
+        family = apply.__module__.rsplit(".", 1)[-1]
+        _RULES.append(Rule(apply.__name__, family, ops, tuple(targets), why, apply, structural))
+        return apply
+
+    return register
+
+
+def all_rules() -> tuple[Rule, ...]:
+    """Every rule, by family and then in the order of registration. Imports the rule modules (and TensorFlow)."""
+    package = import_module("pipeline.legalize.rules")
+    for module in sorted(m.name for m in iter_modules(package.__path__)):
+        import_module(f"pipeline.legalize.rules.{module}")
+    return tuple(sorted(_RULES, key=lambda r: r.family))
+
+
+def rules_for(target: str) -> dict[str, list[Rule]]:
+    """The rules of one target, by operation type."""
+    table: dict[str, list[Rule]] = {}
+    for entry in all_rules():
+        if target in entry.targets:
+            for op in entry.ops:
+                table.setdefault(op, []).append(entry)
+    return table

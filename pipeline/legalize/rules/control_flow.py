@@ -1,0 +1,96 @@
+"""Loops and branches, rebuilt around rewritten bodies."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import tensorflow as tf
+
+from pipeline.legalize.registry import EVERY, rule
+from pipeline.legalize.rules.recurrent import TensorList, materialize
+
+if TYPE_CHECKING:
+    from pipeline.legalize.rewriter import Rewriter
+
+
+@rule("If", "StatelessIf", targets=EVERY, why="The same branches on the same predicate.", structural=True)
+def rebuild_branch(rewriter: Rewriter, op: Any, predicate: Any, *inputs: Any) -> Any:
+    then, otherwise = op.get_attr("then_branch").name, op.get_attr("else_branch").name
+    if predicate.dtype != tf.bool:
+        predicate = tf.not_equal(predicate, tf.zeros_like(predicate))
+    if (known := rewriter.value(predicate)) is not None:
+        return rewriter.call(then if bool(known) else otherwise, list(inputs))
+    result = tf.cond(
+        predicate,
+        lambda: tuple(rewriter.call(then, _restate(rewriter, inputs))),
+        lambda: tuple(rewriter.call(otherwise, _restate(rewriter, inputs))),
+    )
+    return list(result) if isinstance(result, list | tuple) else [result]
+
+
+@rule("While", "StatelessWhile", targets=EVERY, why="The same loop; invariants become constants.", structural=True)
+def rebuild_loop(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
+    condition, body = op.get_attr("cond").name, op.get_attr("body").name
+    graph = rewriter.function(body)
+    variant = [k for k, (o, i) in enumerate(zip(graph.outputs, graph.inputs, strict=True)) if not _same(o, i)]
+    values = materialize(rewriter, op, list(inputs), variant)
+    initial = [_dense(values[k]) for k in variant]
+
+    def expand(state: tuple[Any, ...]) -> list[Any]:
+        full = _restate(rewriter, values)
+        for k, tensor in zip(variant, state, strict=True):
+            full[k] = TensorList(tensor) if isinstance(values[k], TensorList) else tensor
+        return full
+
+    def step(*state: Any) -> list[Any]:
+        results = rewriter.call(body, expand(state))
+        return [_dense(results[k]) for k in variant]
+
+    result = tf.while_loop(
+        lambda *state: rewriter.call(condition, expand(state))[0],
+        step,
+        initial,
+        shape_invariants=_invariants(graph, variant, values, initial),
+        parallel_iterations=1,
+    )
+    outputs = list(values)
+    for k, tensor in zip(variant, result, strict=True):
+        outputs[k] = TensorList(tensor) if isinstance(values[k], TensorList) else tensor
+    return outputs
+
+
+def _same(output: Any, source: Any) -> bool:
+    """The body hands this loop variable on unchanged."""
+    while output.op.type == "Identity":
+        output = output.op.inputs[0]
+    return output.name == source.name
+
+
+def _dense(value: Any) -> Any:
+    return value.dense if isinstance(value, TensorList) else value
+
+
+def _restate(rewriter: Rewriter, values: Any) -> list[Any]:
+    """Known values as constants of the body's own graph: converters want weights inside the body, not captured."""
+    restated = []
+    for value in values:
+        known = None if isinstance(value, TensorList) else rewriter.value(value)
+        restated.append(value if known is None else rewriter.constant(known))
+    return restated
+
+
+def _invariants(graph: Any, variant: list[int], values: list[Any], initial: list[Any]) -> list[Any]:
+    """Loop variables keep the static sizes that the source loop declares and the initial value has."""
+    shapes = []
+    for k, tensor in zip(variant, initial, strict=True):
+        declared = graph.inputs[k].shape
+        if isinstance(values[k], TensorList) or tensor.dtype == tf.variant or declared.rank != tensor.shape.rank:
+            shapes.append(tensor.shape)
+        elif declared.rank is None:
+            shapes.append(declared)
+        else:
+            # A batch that is dynamic in the source but static here stays static.
+            pairs = zip(tensor.shape.as_list(), declared.as_list(), strict=True)
+            fixed = tensor.shape.is_fully_defined() and None in declared.as_list()
+            shapes.append(tensor.shape if fixed else tf.TensorShape([a if a == b else None for a, b in pairs]))
+    return shapes

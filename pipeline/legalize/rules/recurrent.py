@@ -1,0 +1,125 @@
+"""Recurrent layers: a TensorList of per-step tensors becomes one dense buffer [steps, batch, ...]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import tensorflow as tf
+
+from pipeline.errors import LegalizationError
+from pipeline.legalize.registry import TFLITE, rule
+
+if TYPE_CHECKING:
+    from pipeline.legalize.rewriter import Rewriter
+
+_WHY = "A list of equal tensors and one buffer stacked along a new first axis hold the same numbers."
+
+
+@dataclass
+class TensorList:
+    """A TensorList while rewriting: its dense buffer, or what is known before the buffer can be made.
+
+    Attributes:
+        dense: tensor of shape [steps, *element].
+        steps: number of elements, an int or a scalar tensor, until `dense` is there.
+        element: element sizes, None where the reservation leaves them open.
+        dtype: of the elements.
+    """
+
+    dense: Any = None
+    steps: Any = None
+    element: list[int | None] | None = None
+    dtype: Any = None
+
+
+@rule("TensorListFromTensor", targets=(TFLITE,), why=_WHY)
+def list_from_tensor(rewriter: Rewriter, op: Any, tensor: Any, element_shape: Any) -> Any:
+    return TensorList(tensor)
+
+
+@rule("TensorListReserve", targets=(TFLITE,), why=_WHY)
+def list_reserve(rewriter: Rewriter, op: Any, element_shape: Any, steps: Any) -> Any:
+    shape = rewriter.value(element_shape)
+    element = None if shape is None or shape.ndim == 0 else [None if d < 0 else int(d) for d in shape]
+    known = rewriter.value(steps)
+    return TensorList(None, steps if known is None else int(known), element, op.get_attr("element_dtype"))
+
+
+@rule("TensorListGetItem", targets=(TFLITE,), why=_WHY)
+def list_get(rewriter: Rewriter, op: Any, items: Any, index: Any, element_shape: Any) -> Any:
+    return tf.gather(items.dense, index, axis=0)
+
+
+@rule("TensorListSetItem", targets=(TFLITE,), why=_WHY)
+def list_set(rewriter: Rewriter, op: Any, items: Any, index: Any, value: Any) -> Any:
+    from tensorflow.compiler.tf2xla.ops import gen_xla_ops
+
+    buffer = items.dense
+    row = tf.expand_dims(value, 0)
+    if buffer.shape[0] == 1:
+        return TensorList(row)
+    # Becomes the builtin DYNAMIC_UPDATE_SLICE: constant time per step, where scatter or concat copy the buffer.
+    start = tf.stack([index, *[0] * (buffer.shape.rank - 1)])
+    updated = gen_xla_ops.xla_dynamic_update_slice(buffer, row, start)
+    updated.set_shape(buffer.shape)
+    return TensorList(updated)
+
+
+@rule("TensorListStack", targets=(TFLITE,), why=_WHY)
+def list_stack(rewriter: Rewriter, op: Any, items: Any, element_shape: Any) -> Any:
+    return items.dense
+
+
+@rule("TensorListLength", targets=(TFLITE,), why=_WHY)
+def list_length(rewriter: Rewriter, op: Any, items: Any) -> Any:
+    static = items.dense.shape[0]
+    return tf.shape(items.dense)[0] if static is None else rewriter.constant(np.int32(static))
+
+
+def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -> list[Any]:
+    """Give reserved lists their buffers when a loop begins.
+
+    The reservation leaves the batch open; the loop's own state tensors have it.
+
+    Raises:
+        LegalizationError: an element has more than its batch unknown.
+    """
+    made = []
+    for value in values:
+        if not isinstance(value, TensorList) or value.dense is not None:
+            made.append(value)
+            continue
+        element: list[Any] = list(value.element or [])
+        if not element or None in element[1:]:
+            raise LegalizationError(
+                "TensorListReserve",
+                op.name,
+                rewriter.target,
+                f"the shape of a loop's result is unknown ({value.element})",
+                "Give the layer static sizes except for the batch.",
+            )
+        if element[0] is None:
+            element[0] = _batch(rewriter, op, values, variant)
+        dims = [value.steps, *element]
+        static = all(isinstance(d, int) for d in dims)
+        buffer = tf.zeros(dims if static else tf.stack(dims), value.dtype)
+        buffer.set_shape([d if isinstance(d, int) else None for d in dims])
+        made.append(TensorList(buffer))
+    return made
+
+
+def _batch(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -> Any:
+    states = [
+        values[k]
+        for k in variant
+        if isinstance(values[k], tf.Tensor) and values[k].dtype.is_floating and (values[k].shape.rank or 0) >= 1
+    ]
+    lists = [v.dense for v in values if isinstance(v, TensorList) and v.dense is not None and v.dense.shape.rank >= 2]
+    for tensor, axis in [*((t, 0) for t in states), *((t, 1) for t in lists)]:
+        size = tensor.shape[axis]
+        return int(size) if size is not None else tf.shape(tensor)[axis]
+    raise LegalizationError(
+        "TensorListReserve", op.name, rewriter.target, "no loop state tells the batch size", "Report this model."
+    )
