@@ -20,7 +20,7 @@ from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 _RANDOM = re.compile(r"^(Stateless)?(Random|Truncated|Multinomial|ParameterizedTruncated)|RandomGetKeyCounter|Rng")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Capture:
     """One inference graph.
 
@@ -90,10 +90,12 @@ def _spec(name: str, tensor: Any) -> TensorSpec:
     return TensorSpec(name, tensor.dtype.name, tuple(shape.as_list()))
 
 
-def _inputs(model: Any) -> tuple[Any, list[TensorSpec]]:
-    """The structure that the model is called with, and its leaves as specs."""
-    from keras import backend, tree
+def call_structure(model: Any) -> Any:
+    """The structure of tensors (one, a list, a dict) that the model is called with.
 
+    Raises:
+        ModelError: a subclassed model that stores none.
+    """
     functional = getattr(model, "_functional", None) or model
     structure = getattr(functional, "_inputs_struct", None)
     if structure is None:
@@ -101,6 +103,14 @@ def _inputs(model: Any) -> tuple[Any, list[TensorSpec]]:
             f"The model '{model.name}' is subclassed and stores no input signature.",
             "Wrap it: keras.Model(inputs, model(inputs)), with keras.Input for each input.",
         )
+    return structure
+
+
+def _inputs(model: Any) -> tuple[Any, list[TensorSpec]]:
+    """The structure that the model is called with, and its leaves as specs."""
+    from keras import backend, tree
+
+    structure = call_structure(model)
     leaves = tree.flatten(structure)
     names = _unique([leaf.name for leaf in leaves])
     specs = [

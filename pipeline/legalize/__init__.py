@@ -6,7 +6,9 @@ The result computes the same function. Each rule states why it is exact, or the 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -48,6 +50,10 @@ class Legalized:
     constants: tuple[Constant, ...]
 
 
+# A capture is legalized once per target: the writer and the checks ask for the same.
+_DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None], Legalized]] = WeakKeyDictionary()
+
+
 def legalize(capture: Capture, target: str, batch: int | None = None) -> Legalized:
     """Rewrite a capture for a target.
 
@@ -59,6 +65,13 @@ def legalize(capture: Capture, target: str, batch: int | None = None) -> Legaliz
     Raises:
         LegalizationError: the target cannot express part of the graph.
     """
+    done = _DONE.setdefault(capture, {})
+    if (target, batch) not in done:
+        done[target, batch] = _legalize(capture, target, batch)
+    return done[target, batch]
+
+
+def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
     import tensorflow as tf
 
     from pipeline.legalize.emit import promote

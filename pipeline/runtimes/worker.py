@@ -57,7 +57,7 @@ class Worker:
         read, write = os.pipe()
         self._replies = os.fdopen(read, "rb", buffering=0)
         self._pending = b""
-        self._sent: dict[int, list[tuple[str, str]]] = {}
+        self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "pipeline.runtimes.worker", module, device, str(write), str(self._scratch)],
             stdin=subprocess.PIPE,
@@ -90,11 +90,10 @@ class Worker:
 
         Inputs that were sent before (the same mapping object) are not written again.
         """
-        files = self._sent.get(id(inputs))
-        if files is None:
-            files = _save(self._scratch, f"in{len(self._sent)}-", inputs)
-            self._sent[id(inputs)] = files
-        reply = self._call({"do": "infer", "inputs": files, "batch": batch})
+        if id(inputs) not in self._sent:
+            # The mapping is kept, so that its id stays its own.
+            self._sent[id(inputs)] = inputs, _save(self._scratch, f"in{len(self._sent)}-", inputs)
+        reply = self._call({"do": "infer", "inputs": self._sent[id(inputs)][1], "batch": batch})
         return _load(self._scratch, reply["outputs"]), float(reply["seconds"])
 
     def close(self) -> None:
@@ -178,14 +177,21 @@ def serve(module: str, device: str, replies: int, scratch: Path) -> None:
     """The child's loop: answer requests until told to exit or until the parent is gone."""
     from pipeline.runtimes import create
 
-    runtime = None
+    runtime: Any = None
+    absent: RuntimeUnavailable | None = None
+    try:
+        # At once, not at the first request: a slow import overlaps with whatever the parent does.
+        runtime = create(module, device)
+    except RuntimeUnavailable as error:
+        absent = error
     with os.fdopen(replies, "w") as out:
         for count, line in enumerate(sys.stdin):
             request = json.loads(line)
             if request["do"] == "exit":
                 break
             try:
-                runtime = runtime or create(module, device)
+                if absent is not None:
+                    raise absent
                 reply = _handle(runtime, request, scratch, count)
             except RuntimeUnavailable as error:
                 reply = {"unavailable": True, "error": error.what, "fix": error.fix}

@@ -1,0 +1,88 @@
+"""The error that a correct float32 runtime may show, derived from what TensorFlow's own float32 shows.
+
+docs/parity.md derives the two numbers below and names the sources.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from pipeline.parity import measure
+from pipeline.parity.inputs import Tensors
+
+# A runtime that adds in sequence shows up to sqrt(64) = 8 times the error of one that adds in 64 partial sums
+# (8 to 16 SIMD lanes, several accumulators each), as TensorFlow's kernels do: Higham & Mary (2019).
+MULTIPLE = 8.0
+# Where TensorFlow happens to be exact, a correct runtime may still be off by its own exp, tanh or division.
+FLOOR_ULP = 8.0
+# Beyond this (a quarter of float16's unit roundoff, 2^-13 relative) float16 could pass for float32: no verdict.
+CEILING_ULP = 1024.0
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What one output may deviate from the oracle.
+
+    Attributes:
+        scales: magnitude that each row's error counts against; float64 [rows].
+        reference_ulp: error of TensorFlow's float32 run per row, in ULP of the scale; float64 [rows].
+        limits_ulp: the budget per row; float64 [rows].
+        regular: number of rows that are not awkward.
+    """
+
+    scales: np.ndarray
+    reference_ulp: np.ndarray
+    limits_ulp: np.ndarray
+    regular: int
+
+    @property
+    def reference(self) -> float:
+        """TensorFlow's largest error over the regular rows, in ULP."""
+        return _largest(self.reference_ulp[: self.regular])
+
+    @property
+    def limit(self) -> float:
+        """The budget of the regular rows, in ULP."""
+        return _largest(self.limits_ulp[: self.regular])
+
+    @property
+    def reference_awkward(self) -> float:
+        return _largest(self.reference_ulp[self.regular :])
+
+    @property
+    def limit_awkward(self) -> float:
+        return _largest(self.limits_ulp[self.regular :])
+
+    def take(self, rows: np.ndarray) -> Budget:
+        """The budget of some rows, in ascending order."""
+        regular = int(np.count_nonzero(rows < self.regular))
+        return Budget(self.scales[rows], self.reference_ulp[rows], self.limits_ulp[rows], regular)
+
+
+def derive(exact: Tensors, reference: Tensors, regular: int) -> dict[str, Budget]:
+    """Budgets by output name.
+
+    All regular rows share one limit, MULTIPLE times the largest error among them. An awkward row may also use
+    TensorFlow's error on that very row: a saturated input is not held to what ordinary inputs show.
+
+    Args:
+        exact: the oracle's outputs, float64.
+        reference: TensorFlow's float32 outputs on the same rows.
+        regular: number of rows that are not awkward.
+    """
+    budgets = {}
+    for name, truth in exact.items():
+        if truth.dtype.kind != "f":
+            continue
+        scales = measure.scale(truth, regular)
+        shown = measure.ulp_errors(reference[name], truth, scales)
+        shared = _largest(shown[:regular])
+        limits = np.maximum(FLOOR_ULP, MULTIPLE * np.maximum(shared, np.where(np.arange(len(shown)) < regular, 0, shown)))
+        budgets[name] = Budget(scales, shown, limits, regular)
+    return budgets
+
+
+def _largest(values: np.ndarray) -> float:
+    return float(values.max()) if len(values) else 0.0

@@ -1,0 +1,90 @@
+"""Checks before any number: names, dtypes, shapes, dynamic dimensions, operations, and the capture itself."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifact import Artifact
+from pipeline.cells import Status
+from pipeline.signature import Signature, TensorSpec
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check with its verdict.
+
+    Attributes:
+        name: "capture", "io-contract", "builtin-ops" or "weights".
+        subject: what was checked: an artifact's label, or the model.
+        verdict, reason: as of a cell; the reason is empty only for PASS.
+        detail: figures behind it.
+    """
+
+    name: str
+    subject: str
+    verdict: Status
+    reason: str = ""
+    detail: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "subject": self.subject,
+            "verdict": str(self.verdict),
+            "reason": self.reason,
+            "detail": self.detail,
+        }
+
+
+def check_signature(artifact: Artifact, captured: Signature) -> Check:
+    """The artifact's own declaration equals the capture's, by name."""
+    wanted = captured.with_batch(1) if artifact.variant == "batch1" else captured
+    problems = [
+        *_differences("input", artifact.signature.inputs, wanted.inputs, artifact.format),
+        *_differences("output", artifact.signature.outputs, wanted.outputs, artifact.format),
+    ]
+    return Check(
+        "io-contract",
+        artifact.label,
+        Status.FAIL if problems else Status.PASS,
+        "; ".join(problems),
+        {"inputs": [t.name for t in wanted.inputs], "outputs": [t.name for t in wanted.outputs]},
+    )
+
+
+def check_operators(artifact: Artifact, operators: set[str], foreign: set[str]) -> Check:
+    """Every operation is one that the plain runtime has built in."""
+    reason = f"needs {', '.join(sorted(foreign))}, which a plain runtime does not have" if foreign else ""
+    return Check(
+        "builtin-ops", artifact.label, Status.FAIL if foreign else Status.PASS, reason, {"operators": sorted(operators)}
+    )
+
+
+def check_sizes(root: Path, artifacts: Sequence[Artifact]) -> list[str]:
+    """Paths of artifacts that are missing or empty."""
+    return [a.path for a in artifacts if not a.locate(root).exists() or not a.bytes]
+
+
+def _differences(
+    kind: str, found: Sequence[TensorSpec], wanted: Sequence[TensorSpec], format: str
+) -> list[str]:
+    actual = {t.name: t for t in found}
+    expected = {t.name: t for t in wanted}
+    problems = []
+    if actual.keys() != expected.keys():
+        problems.append(f"{kind}s are named {sorted(actual)}, expected {sorted(expected)}")
+    for name in sorted(actual.keys() & expected.keys()):
+        ours, theirs = actual[name], expected[name]
+        if ours.dtype != _dtype_in(format, theirs.dtype):
+            problems.append(f"{kind} '{name}' is {ours.dtype}, expected {theirs.dtype}")
+        if ours.shape != theirs.shape:
+            problems.append(f"{kind} '{name}' is {list(ours.shape)}, expected {list(theirs.shape)}")
+    return problems
+
+
+def _dtype_in(format: str, dtype: str) -> str:
+    """TF.js has no 64-bit integers; its int32 stands for them."""
+    return "int32" if format == "tfjs" and dtype == "int64" else dtype

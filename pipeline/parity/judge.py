@@ -1,0 +1,194 @@
+"""Run one cell: the artifact in its runtime on the judged rows, in several batch sizes, twice; then the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.cells import Cell, Status
+from pipeline.errors import RuntimeCrash, RuntimeUnavailable
+from pipeline.parity import measure
+from pipeline.parity.budget import Budget
+from pipeline.parity.inputs import Judged, Tensors
+from pipeline.parity.verdict import Judgement, inconclusive, judge_outputs, label_flips
+from pipeline.runtimes import RuntimeEntry
+from pipeline.runtimes.worker import Worker
+
+# Rows per call for the full set; the smaller batches and the repeated run are judged on a few rows each.
+FULL_BATCH = 500
+_SMALL_BATCHES = (1, 3)
+_SMALL_ROWS = 9
+_REPEAT_ROWS = 500
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What every cell of one capture is judged against.
+
+    Attributes:
+        judged: the rows.
+        exact: the oracle's outputs on them, float64.
+        reference: TensorFlow's float32 outputs on them.
+        budgets: by output name.
+    """
+
+    judged: Judged
+    exact: Tensors
+    reference: Tensors
+    budgets: dict[str, Budget]
+
+    def take(self, rows: np.ndarray) -> Evidence:
+        """The evidence on some rows, in ascending order."""
+        regular = int(np.count_nonzero(rows < self.judged.regular))
+        labels = None if self.judged.labels is None else self.judged.labels[rows[:regular]]
+        awkward = tuple(self.judged.awkward[r - self.judged.regular] for r in rows[regular:])
+        judged = Judged(self.judged.take(rows), regular, labels, self.judged.origin, awkward)
+        pick = {n: v[rows] for n, v in self.exact.items()}
+        base = {n: v[rows] for n, v in self.reference.items()}
+        return Evidence(judged, pick, base, {n: b.take(rows) for n, b in self.budgets.items()})
+
+
+Start = Callable[[RuntimeEntry], Worker]
+
+
+def judge(
+    root: Path,
+    artifacts: Sequence[Artifact],
+    entries: Sequence[RuntimeEntry],
+    evidence: Evidence,
+    seed: int,
+    start: Start | None = None,
+    progress: Callable[[Cell], None] | None = None,
+) -> list[Cell]:
+    """All cells of some artifacts in some runtimes, in the order of `entries`.
+
+    Args:
+        root: the bundle's directory.
+        start: returns a worker for an entry (one may have been started early); by default a new one.
+        progress: told each cell when it is judged.
+    """
+    samples: dict[int, Evidence] = {}
+    cells = []
+    for entry in entries:
+        mine = [a for a in artifacts if a.format == entry.format]
+        if not mine:
+            continue
+        limit = entry.sample if 0 < entry.sample < evidence.judged.regular else 0
+        if limit not in samples:
+            samples[limit] = evidence.take(_sample(evidence.judged, limit, seed)) if limit else evidence
+        with (start or _start)(entry) as worker:
+            for artifact in mine:
+                cell = _judge_cell(root, artifact, entry, samples[limit], evidence.judged.regular, worker, seed)
+                cells.append(cell)
+                if progress:
+                    progress(cell)
+    return cells
+
+
+def _start(entry: RuntimeEntry) -> Worker:
+    return Worker(entry.module, entry.device, entry.timeout)
+
+
+def _sample(judged: Judged, limit: int, seed: int) -> np.ndarray:
+    """A seeded choice of regular rows, and all awkward ones, in ascending order."""
+    chosen = np.random.default_rng(seed).choice(judged.regular, limit, replace=False)
+    return np.concatenate([np.sort(chosen), np.arange(judged.regular, judged.rows)])
+
+
+def _judge_cell(
+    root: Path, artifact: Artifact, entry: RuntimeEntry, evidence: Evidence, population: int, worker: Worker, seed: int
+) -> Cell:
+    cell = Cell(
+        format=artifact.format,
+        precision=artifact.precision,
+        variant=artifact.variant,
+        runtime=entry.name,
+        device=entry.device,
+        required=entry.required,
+        samples=evidence.judged.regular,
+        population=population,
+        environment={"seed": seed},
+    )
+    try:
+        environment = worker.activate(artifact, artifact.locate(root))
+        cell = replace(cell, environment={**environment, "seed": seed})
+        return _run(cell, artifact, evidence, worker)
+    except RuntimeUnavailable as error:
+        return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)
+    except RuntimeCrash as error:
+        return replace(cell, verdict=Status.FAIL, reason=f"crashed: {error}")
+
+
+def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> Cell:
+    dynamic = artifact.signature.dynamic_batch
+    judged = evidence.judged
+    outputs, seconds = worker.infer(judged.tensors, FULL_BATCH if dynamic else 1)
+    found = judge_outputs(outputs, evidence.exact, evidence.reference, evidence.budgets)
+    cell = _record(cell, found, evidence, outputs, seconds)
+    if cell.verdict is Status.FAIL:
+        return cell
+    head = np.arange(min(_REPEAT_ROWS if dynamic else _SMALL_ROWS, judged.rows))
+    again, _ = worker.infer(judged.take(head), FULL_BATCH if dynamic else 1)
+    same = all(np.array_equal(again[n], outputs[n][head], equal_nan=value.dtype.kind == "f") for n, value in again.items())
+    cell = replace(cell, repeat_equal=same, batches=(FULL_BATCH,) if dynamic else (1,))
+    if not same:
+        return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
+    for batch in _SMALL_BATCHES if dynamic else ():
+        few = evidence.take(np.arange(min(_SMALL_ROWS, judged.regular)))
+        small, _ = worker.infer(few.judged.tensors, batch)
+        verdict = judge_outputs(small, few.exact, few.reference, few.budgets)
+        if verdict.status is Status.FAIL:
+            return replace(cell, verdict=Status.FAIL, reason=f"in batches of {batch}: {verdict.reason}")
+        cell = replace(cell, batches=(batch, *cell.batches))
+    if reason := inconclusive(evidence.exact, evidence.budgets):
+        return replace(cell, verdict=Status.INCONCLUSIVE, reason=reason)
+    return cell
+
+
+def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, seconds: float) -> Cell:
+    values: dict[str, Any] = {
+        "verdict": found.status,
+        "reason": found.reason,
+        "max_abs_error": _number(found.max_abs_error),
+        "ulp_error": _number(found.ulp_error),
+        "budget_ulp": _number(found.budget_ulp),
+        "histogram": measure.histogram(found.errors_ulp),
+        "seconds": round(seconds, 4),
+    }
+    judged = evidence.judged
+    name = classifier(evidence.exact, judged.labels)
+    if name is not None and judged.labels is not None and name in outputs:
+        exact, actual = evidence.exact[name][: judged.regular], outputs[name][: judged.regular]
+        if actual.shape == exact.shape:
+            budget = evidence.budgets[name]
+            flips, ties = label_flips(actual, exact, budget.take(np.arange(judged.regular)))
+            values |= {
+                "accuracy": float(np.mean(actual.argmax(-1) == judged.labels)),
+                "accuracy_oracle": float(np.mean(exact.argmax(-1) == judged.labels)),
+                "label_flips": flips,
+                "near_ties": ties,
+            }
+            if flips > ties and found.status is Status.PASS:
+                values |= {"verdict": Status.FAIL, "reason": f"{flips - ties} labels flip where the oracle is no near-tie"}
+    return replace(cell, **values)
+
+
+def classifier(exact: Tensors, labels: np.ndarray | None) -> str | None:
+    """The output whose arg max the labels are about: the first float one of shape [rows, classes]."""
+    if labels is None:
+        return None
+    classes = int(labels.max()) + 1 if len(labels) else 0
+    for name, value in exact.items():
+        if value.dtype.kind == "f" and value.ndim == 2 and value.shape[1] >= max(classes, 2):
+            return name
+    return None
+
+
+def _number(value: float) -> float | None:
+    """JSON has no infinity; an infinite error's reason says what happened."""
+    return float(value) if np.isfinite(value) else None

@@ -1,0 +1,67 @@
+"""LiteRT (the successor of TFLite) on the CPU, with its default kernels (XNNPACK)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.errors import RuntimeUnavailable
+from pipeline.runtimes.base import Tensors, infer_in_batches
+from pipeline.signature import DEFAULT_SIGNATURE
+
+
+class Runtime:
+    """The LiteRT interpreter, by signature names, resized to each batch."""
+
+    def __init__(self, device: str) -> None:
+        if device != "cpu":
+            raise RuntimeUnavailable(f"LiteRT cells run on the CPU here, not on '{device}'")
+        try:
+            from ai_edge_litert.interpreter import Interpreter
+        except ImportError as error:
+            raise RuntimeUnavailable("the package ai-edge-litert is not installed", "Run `make setup`.") from error
+        self._create = Interpreter
+        self._batch: int | None = None
+
+    def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
+        """Load the `.tflite` file; refuses one without the default signature."""
+        threads = os.cpu_count() or 1
+        self._interpreter = self._create(model_path=str(path), num_threads=threads)
+        signatures = self._interpreter.get_signature_list()
+        if DEFAULT_SIGNATURE not in signatures:
+            raise ValueError(f"the file has no signature '{DEFAULT_SIGNATURE}', only {sorted(signatures)}")
+        runner = self._interpreter.get_signature_runner(DEFAULT_SIGNATURE)
+        self._inputs = {n: d["index"] for n, d in runner.get_input_details().items()}
+        self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
+        self._static = all(t.shape and t.shape[0] is not None for t in artifact.signature.inputs)
+        self._batch = None
+        return {"ai-edge-litert": version("ai-edge-litert"), "kernels": "xnnpack", "threads": threads, "precision": "float32"}
+
+    def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
+        """Run by the signature's names."""
+        return infer_in_batches(self._step, inputs, batch)
+
+    def _step(self, rows: Mapping[str, np.ndarray]) -> Tensors:
+        if rows.keys() != self._inputs.keys():
+            raise ValueError(f"inputs are {sorted(self._inputs)}, got {sorted(rows)}")
+        size = len(next(iter(rows.values())))
+        if size != self._batch:
+            if not self._static:
+                for name, value in rows.items():
+                    self._interpreter.resize_tensor_input(self._inputs[name], value.shape)
+            self._interpreter.allocate_tensors()
+            self._batch = size
+        for name, value in rows.items():
+            self._interpreter.set_tensor(self._inputs[name], value)
+        self._interpreter.invoke()
+        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+
+    def deactivate(self) -> None:
+        """Free the interpreter's arena."""
+        self._interpreter = None

@@ -1,0 +1,63 @@
+"""TensorFlow: the SavedModel, reloaded by its default signature in a process that has never seen Keras' model."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.errors import RuntimeUnavailable
+from pipeline.runtimes.base import Tensors, infer_in_batches
+from pipeline.signature import DEFAULT_SIGNATURE
+
+
+class Runtime:
+    """TensorFlow on "cpu" or "gpu". The import, seconds long, happens at construction."""
+
+    def __init__(self, device: str) -> None:
+        if device == "cpu":
+            os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        import tensorflow as tf
+
+        self._tf = tf
+        self._device = "/CPU:0"
+        self._names: dict[str, str] = {}
+        if device == "gpu":
+            gpus = tf.config.list_physical_devices("GPU")
+            if not gpus:
+                raise RuntimeUnavailable("no GPU that TensorFlow can see", "Needs an NVIDIA GPU and `tensorflow[and-cuda]`.")
+            self._device = "/GPU:0"
+            self._names["adapter"] = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "?"))
+
+    def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
+        """Load the SavedModel at `path`."""
+        tf = self._tf
+        with tf.device(self._device):
+            self._model = tf.saved_model.load(str(path))
+        self._function = self._model.signatures[DEFAULT_SIGNATURE]
+        return {
+            "tensorflow": tf.__version__,
+            "device": self._device,
+            "threads": tf.config.threading.get_intra_op_parallelism_threads() or os.cpu_count(),
+            "onednn": os.environ.get("TF_ENABLE_ONEDNN_OPTS", "default"),
+            "tf32": bool(tf.config.experimental.tensor_float_32_execution_enabled()) and self._device != "/CPU:0",
+            "precision": "float32",
+            **self._names,
+        }
+
+    def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
+        """Run by the signature's names."""
+
+        def step(rows: Mapping[str, np.ndarray]) -> Tensors:
+            with self._tf.device(self._device):
+                outputs = self._function(**{k: self._tf.constant(v) for k, v in rows.items()})
+            return {name: value.numpy() for name, value in outputs.items()}
+
+        return infer_in_batches(step, inputs, batch)
+
+    def deactivate(self) -> None:
+        """Nothing is held outside of the process."""
