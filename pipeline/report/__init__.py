@@ -1,0 +1,1 @@
+"""Views of a certificate: terminal table, Markdown model card, one-file HTML. They judge nothing themselves."""
