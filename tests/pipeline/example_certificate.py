@@ -162,7 +162,7 @@ def cells() -> list[Cell]:
             accuracy_oracle=0.996,
             samples=500,
             histogram=(88, 131, 140, 92, 40, 9),
-            environment={**_BROWSER, "adapter": _SWIFTSHADER, "software": True},
+            environment={**_BROWSER, "adapter": _SWIFTSHADER, "adapter_is_software": True},
         ),
         replace(
             gpu,
