@@ -1,1 +1,39 @@
+"""isomer's engine. The verbs of the command line are functions here:
 
+    from pipeline import export, validate
+
+    result = export("cnn")
+    print(result.status, result.bundle)
+
+Importing this package imports neither TensorFlow nor Keras.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipeline.benchmarking import benchmark as benchmark
+    from pipeline.bundle.manifest import verify as verify
+    from pipeline.exporting import export as export
+    from pipeline.inspecting import inspect as inspect
+    from pipeline.training import train as train
+    from pipeline.validating import validate as validate
+
+_VERBS = {
+    "benchmark": "pipeline.benchmarking",
+    "export": "pipeline.exporting",
+    "inspect": "pipeline.inspecting",
+    "train": "pipeline.training",
+    "validate": "pipeline.validating",
+    "verify": "pipeline.bundle.manifest",
+}
+
+__all__ = ["benchmark", "export", "inspect", "train", "validate", "verify"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _VERBS:
+        return getattr(import_module(_VERBS[name]), name)
+    raise AttributeError(f"module 'pipeline' has no attribute '{name}'")

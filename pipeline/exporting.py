@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,8 +23,7 @@ from pipeline.parity.contract import Check
 from pipeline.parity.judge import Evidence, judge
 from pipeline.parity.verdict import judge_outputs
 from pipeline.progress import Observer
-from pipeline.runtimes import RuntimeEntry
-from pipeline.runtimes.worker import Worker
+from pipeline.runtimes import early_start
 from pipeline.sources import Loaded, Source
 
 OUTPUT = Path("exports")
@@ -115,7 +113,7 @@ def export(
     source = sources.resolve(model)
     writers = formats.select(format)
     entries = runtimes.select(tuple(runtime), tuple(device), tuple(f.name for f in writers))
-    with publish.staging(output / source.name) as root, _early(entries) as early:
+    with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
         loaded = sources.load(
             source, data=data, seed=seed, epochs=epochs, runs=runs, unsafe=unsafe, observer=observer
@@ -130,7 +128,7 @@ def export(
         evidence = gather(captured, loaded, data, seed)
         checks = [_check_capture(captured, loaded, evidence), *_check_artifacts(root, captured, artifacts)]
         observer.stage(source.name, "running the cells")
-        cells = judge(root, artifacts, entries, evidence, seed, early, observer.cell)
+        cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell)
         document = certificate.build(
             model=source.name,
             source=source.to_json(),
@@ -218,18 +216,3 @@ def _finish(
     (root / "report.html").write_text(html.render(document, listing, loaded.receipt))
     manifest.write(root, manifest.build(root, source.name, version, created, artifacts))
     return publish.publish(root, version) if passed else publish.reject(root)
-
-
-@contextmanager
-def _early(entries: Sequence[RuntimeEntry]) -> Iterator[Any]:
-    """Start slow runtimes now, so that their imports overlap with ours; yields the `start` that `judge` takes."""
-    waiting = {e: Worker(e.module, e.device, e.timeout) for e in entries if e.slow_start}
-
-    def start(entry: RuntimeEntry) -> Worker:
-        return waiting.pop(entry, None) or Worker(entry.module, entry.device, entry.timeout)
-
-    try:
-        yield start
-    finally:
-        for worker in waiting.values():
-            worker.close()

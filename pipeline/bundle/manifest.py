@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifact import Artifact
-from pipeline.bundle import schemas
+from pipeline.bundle import publish, schemas
 from pipeline.errors import BundleError
 
 NAME = "manifest.json"
@@ -60,6 +60,20 @@ def write(root: Path, manifest: dict[str, Any]) -> None:
     """Write `manifest.json`, the last file of a bundle."""
     schemas.validate(manifest, "manifest")
     (root / NAME).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+
+
+def locate(path: Path) -> Path:
+    """The bundle that a path means: itself, or the latest version below it.
+
+    Raises:
+        BundleError: there is neither.
+    """
+    if (path / NAME).is_file() or not path.is_dir():
+        return path
+    found = publish.latest(path)
+    if found is None:
+        raise BundleError(f"'{path}' holds no bundle.", "Give a directory such as exports/cnn/1, or export first.")
+    return found
 
 
 def read(root: Path) -> dict[str, Any]:

@@ -62,14 +62,14 @@ def judge(
     entries: Sequence[RuntimeEntry],
     evidence: Evidence,
     seed: int,
-    start: Start | None = None,
+    start: Start,
     progress: Callable[[Cell], None] | None = None,
 ) -> list[Cell]:
     """All cells of some artifacts in some runtimes, in the order of `entries`.
 
     Args:
         root: the bundle's directory.
-        start: returns a worker for an entry (one may have been started early); by default a new one.
+        start: returns a worker for an entry, which is closed here (`runtimes.early_start`).
         progress: told each cell when it is judged.
     """
     samples: dict[int, Evidence] = {}
@@ -81,17 +81,13 @@ def judge(
         limit = entry.sample if 0 < entry.sample < evidence.judged.regular else 0
         if limit not in samples:
             samples[limit] = evidence.take(_sample(evidence.judged, limit, seed)) if limit else evidence
-        with (start or _start)(entry) as worker:
+        with start(entry) as worker:
             for artifact in mine:
                 cell = _judge_cell(root, artifact, entry, samples[limit], evidence.judged.regular, worker, seed)
                 cells.append(cell)
                 if progress:
                     progress(cell)
     return cells
-
-
-def _start(entry: RuntimeEntry) -> Worker:
-    return Worker(entry.module, entry.device, entry.timeout)
 
 
 def _sample(judged: Judged, limit: int, seed: int) -> np.ndarray:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
 from pipeline.errors import UsageError
 from pipeline.runtimes.base import Runtime
+from pipeline.runtimes.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,24 @@ def select(
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
     )
+
+
+@contextmanager
+def early_start(entries: Iterable[RuntimeEntry]) -> Iterator[Callable[[RuntimeEntry], Worker]]:
+    """Start slow runtimes now, so that their imports overlap with ours.
+
+    Yields a function that hands out the worker of an entry, started early or now; its caller closes it.
+    """
+    waiting = {e: Worker(e.module, e.device, e.timeout) for e in entries if e.slow_start}
+
+    def start(entry: RuntimeEntry) -> Worker:
+        return waiting.pop(entry, None) or Worker(entry.module, entry.device, entry.timeout)
+
+    try:
+        yield start
+    finally:
+        for worker in waiting.values():
+            worker.close()
 
 
 def create(module: str, device: str) -> Runtime:

@@ -18,7 +18,10 @@ Tensors = dict[str, np.ndarray]
 
 
 class Runtime(Protocol):
-    """One library on one device. Constructed with the device's name; cheap until `activate`.
+    """One library on one device. Constructed with the device's name.
+
+    A runtime whose calls cross into another process may also offer `time(inputs, calls, warmup) -> seconds`
+    of each call, measured where the work is done.
 
     Raises (from any method):
         RuntimeUnavailable: the library, browser or device is not on this machine (the cell is NOT_RUN).
@@ -50,3 +53,18 @@ def infer_in_batches(step: Any, inputs: Mapping[str, np.ndarray], batch: int) ->
         for name, value in outputs.items():
             parts.setdefault(name, []).append(np.asarray(value))
     return {name: values[0] if len(values) == 1 else np.concatenate(values) for name, values in parts.items()}
+
+
+def save(directory: Path, prefix: str, tensors: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+    """Write tensors as `.npy` files for the other process; returns (name, file) pairs."""
+    files = []
+    for index, (name, value) in enumerate(tensors.items()):
+        file = f"{prefix}{index}.npy"
+        np.save(directory / file, np.asarray(value))
+        files.append((name, file))
+    return files
+
+
+def load(directory: Path, files: list[tuple[str, str]]) -> Tensors:
+    """Read what `save` wrote."""
+    return {name: np.load(directory / file, allow_pickle=False) for name, file in files}

@@ -21,6 +21,9 @@ class Runtime:
     def __init__(self, device: str) -> None:
         if device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+        elif not Path("/proc/driver/nvidia/version").exists():
+            # Asked before the import, which takes seconds.
+            raise RuntimeUnavailable("no GPU: this machine has no NVIDIA driver")
         import tensorflow as tf
 
         self._tf = tf

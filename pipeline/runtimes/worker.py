@@ -2,7 +2,7 @@
 
 The parent (`Worker`) writes one JSON request per line to the child's standard input and reads one JSON
 reply per line from a pipe that nothing else writes to; arrays travel as `.npy` files in a scratch
-directory. Run as a module, this file is the child.
+directory. The child is `pipeline.runtimes.child`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import traceback
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -25,22 +24,9 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeCrash, RuntimeUnavailable
-from pipeline.runtimes.base import Tensors
+from pipeline.runtimes.base import Tensors, load, save
 
 _LAST_WORDS = 1500
-
-
-def _save(directory: Path, prefix: str, tensors: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
-    files = []
-    for index, (name, value) in enumerate(tensors.items()):
-        file = f"{prefix}{index}.npy"
-        np.save(directory / file, np.asarray(value))
-        files.append((name, file))
-    return files
-
-
-def _load(directory: Path, files: list[tuple[str, str]]) -> Tensors:
-    return {name: np.load(directory / file, allow_pickle=False) for name, file in files}
 
 
 class Worker:
@@ -59,7 +45,7 @@ class Worker:
         self._pending = b""
         self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.runtimes.worker", module, device, str(write), str(self._scratch)],
+            [sys.executable, "-m", "pipeline.runtimes.child", module, device, str(write), str(self._scratch)],
             stdin=subprocess.PIPE,
             stdout=self._stderr,
             stderr=self._stderr,
@@ -90,11 +76,18 @@ class Worker:
 
         Inputs that were sent before (the same mapping object) are not written again.
         """
-        if id(inputs) not in self._sent:
-            # The mapping is kept, so that its id stays its own.
-            self._sent[id(inputs)] = inputs, _save(self._scratch, f"in{len(self._sent)}-", inputs)
-        reply = self._call({"do": "infer", "inputs": self._sent[id(inputs)][1], "batch": batch})
-        return _load(self._scratch, reply["outputs"]), float(reply["seconds"])
+        reply = self._call({"do": "infer", "inputs": self._ship(inputs), "batch": batch})
+        return load(self._scratch, reply["outputs"]), float(reply["seconds"])
+
+    def time(self, inputs: Mapping[str, np.ndarray], calls: int, warmup: int) -> list[float]:
+        """Seconds of each of `calls` runs of all rows in one batch, after `warmup` runs that are not timed.
+
+        A runtime behind a process boundary of its own (Node.js, a browser) times itself, with `Runtime.time`;
+        others are timed around `infer`.
+        """
+        request = {"do": "time", "inputs": self._ship(inputs), "calls": calls, "warmup": warmup}
+        seconds: list[float] = self._call(request)["seconds"]
+        return seconds
 
     def close(self) -> None:
         """End the child and everything that it started, and remove the scratch directory."""
@@ -108,6 +101,12 @@ class Worker:
         self._replies.close()
         self._stderr.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _ship(self, inputs: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
+        if id(inputs) not in self._sent:
+            # The mapping is kept, so that its id stays its own.
+            self._sent[id(inputs)] = inputs, save(self._scratch, f"in{len(self._sent)}-", inputs)
+        return self._sent[id(inputs)][1]
 
     def _kill(self) -> None:
         try:
@@ -160,49 +159,3 @@ class Worker:
         self._stderr.flush()
         text = (self._scratch / "stderr").read_bytes()[-_LAST_WORDS:].decode(errors="replace").strip()
         return f"Its last words: {text}" if text else "It said nothing."
-
-
-def _handle(runtime: Any, request: dict[str, Any], scratch: Path, count: int) -> dict[str, Any]:
-    if request["do"] == "activate":
-        artifact = Artifact.from_json(request["artifact"])
-        return {"environment": runtime.activate(artifact, Path(request["path"]))}
-    inputs = _load(scratch, request["inputs"])
-    started = time.perf_counter()
-    outputs = runtime.infer(inputs, request["batch"])
-    seconds = time.perf_counter() - started
-    return {"outputs": _save(scratch, f"out{count}-", outputs), "seconds": seconds}
-
-
-def serve(module: str, device: str, replies: int, scratch: Path) -> None:
-    """The child's loop: answer requests until told to exit or until the parent is gone."""
-    from pipeline.runtimes import create
-
-    runtime: Any = None
-    absent: RuntimeUnavailable | None = None
-    try:
-        # At once, not at the first request: a slow import overlaps with whatever the parent does.
-        runtime = create(module, device)
-    except RuntimeUnavailable as error:
-        absent = error
-    with os.fdopen(replies, "w") as out:
-        for count, line in enumerate(sys.stdin):
-            request = json.loads(line)
-            if request["do"] == "exit":
-                break
-            try:
-                if absent is not None:
-                    raise absent
-                reply = _handle(runtime, request, scratch, count)
-            except RuntimeUnavailable as error:
-                reply = {"unavailable": True, "error": error.what, "fix": error.fix}
-            except Exception as error:  # whatever a runtime raises is its cell's verdict, not the end of the worker
-                traceback.print_exc()
-                reply = {"error": f"{type(error).__name__}: {str(error)[:_LAST_WORDS]}"}
-            out.write(json.dumps(reply) + "\n")
-            out.flush()
-    if runtime is not None:
-        runtime.deactivate()
-
-
-if __name__ == "__main__":
-    serve(sys.argv[1], sys.argv[2], int(sys.argv[3]), Path(sys.argv[4]))

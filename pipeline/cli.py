@@ -1,0 +1,282 @@
+"""The command line: verbs, thin. Each calls the function of the same name and shows what it returns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import click
+import typer
+
+from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
+
+if TYPE_CHECKING:
+    from pipeline.terminal import Terminal
+
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="isomer",
+    help="One Keras model, every runtime, provably the same.",
+    epilog="Exit codes: 0 pass, 1 parity failed, 2 usage, 3 environment. Each verb has --help with examples.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Models = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path, or .keras files.")]
+Bundle = Annotated[Path, typer.Argument(help="A bundle (exports/cnn/1), or its parent for the latest version.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per model on stdout, all else on stderr.")]
+Data = Annotated[Path | None, typer.Option(help="MNIST as .npz, or arrays by input name for a .keras file.")]
+Runtimes = Annotated[list[str] | None, typer.Option("--runtime", help="Only this runtime (repeat, or commas).")]
+Devices = Annotated[list[str] | None, typer.Option("--device", help="Only this device: cpu, gpu, wasm, webgl.")]
+Formats = Annotated[list[str] | None, typer.Option("--format", help="Only this format (repeat, or commas).")]
+Seed = Annotated[int, typer.Option(help="Of the training and of sampled inputs.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]
+Runs = Annotated[Path, typer.Option(help="Where trainings are kept and found again.")]
+Unsafe = Annotated[bool, typer.Option("--unsafe", help="Trust Python code inside a .keras file (Lambda layers).")]
+
+
+@app.command(epilog="Example: isomer train cnn --seed 1")
+def train(
+    models: Models,
+    data: Data = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    runs: Runs = Path("runs"),
+    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs below this directory.")] = None,
+    json: Json = False,
+) -> None:
+    """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
+
+    def one(name: str, terminal: Terminal) -> int:
+        from pipeline import datasets, recipes, training
+
+        recipe = recipes.load(name)
+        dataset = datasets.load(recipe.dataset, data, download=True)
+        if dataset.notice:
+            terminal.notice(dataset.notice)
+        terminal.stage(recipe.name, f"training on {dataset.name}")
+        logs = None if tensorboard is None else tensorboard / recipe.name
+        done = training.train(
+            recipe, dataset, seed=seed, epochs=epochs, directory=runs, tensorboard=logs, progress=terminal.epoch
+        )
+        test = done.receipt["test"]
+        if json:
+            terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
+        else:
+            terminal.out.print(
+                f"{recipe.name}: {test['accuracy']:.2%} on the test set of {dataset.name} "
+                f"(best epoch {done.receipt['best_epoch']}), kept in {done.path}",
+                soft_wrap=True,
+            )
+        if dataset.notice:
+            terminal.notice(dataset.notice)
+        return EXIT_PASS
+
+    _each(models, one, json)
+
+
+@app.command(epilog="Examples: isomer export cnn;  isomer export model.keras --format onnx,tflite --output out --json")
+def export(
+    models: Models,
+    format: Formats = None,
+    output: Annotated[Path, typer.Option(help="Bundles go to OUTPUT/<name>/<version>/.")] = Path("exports"),
+    data: Data = None,
+    runtime: Runtimes = None,
+    device: Devices = None,
+    seed: Seed = 0,
+    epochs: Epochs = None,
+    runs: Runs = Path("runs"),
+    unsafe: Unsafe = False,
+    json: Json = False,
+) -> None:
+    """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
+
+    def one(name: str, terminal: Terminal) -> int:
+        from pipeline.exporting import export as run
+
+        done = run(
+            name,
+            format=_split(format),
+            output=output,
+            data=data,
+            runtime=_split(runtime),
+            device=_split(device),
+            seed=seed,
+            epochs=epochs,
+            runs=runs,
+            unsafe=unsafe,
+            observer=terminal,
+        )
+        _show(terminal, done.to_json(), done.certificate, json)
+        if not json:
+            terminal.out.print(f"bundle: {done.bundle}\nreport: {done.bundle / 'report.html'}", soft_wrap=True)
+        return done.exit_code
+
+    _each(models, one, json)
+
+
+@app.command(epilog="Examples: isomer validate exports/cnn;  isomer validate exports/cnn/1 --runtime litert,onnxruntime")
+def validate(
+    bundle: Bundle,
+    data: Data = None,
+    runtime: Runtimes = None,
+    device: Devices = None,
+    json: Json = False,
+) -> None:
+    """Run the cells of a bundle again on this machine and judge them."""
+
+    def one(_: str, terminal: Terminal) -> int:
+        from pipeline.validating import validate as run
+
+        done = run(bundle, data=data, runtime=_split(runtime), device=_split(device), observer=terminal)
+        _show(terminal, done.to_json(), done.certificate, json)
+        return done.exit_code
+
+    _each([str(bundle)], one, json)
+
+
+@app.command(epilog="Example: isomer benchmark exports/cnn --batch 32")
+def benchmark(
+    bundle: Bundle,
+    batch: Annotated[int, typer.Option(min=1, help="Rows per call.")] = 1,
+    calls: Annotated[int, typer.Option(min=1, help="Calls that are timed.")] = 100,
+    runtime: Runtimes = None,
+    device: Devices = None,
+    json: Json = False,
+) -> None:
+    """Latency and throughput of a bundle's artifacts in their runtimes on this machine."""
+
+    def one(_: str, terminal: Terminal) -> int:
+        from pipeline.benchmarking import benchmark as run
+        from pipeline.report.timings import table
+
+        done = run(
+            bundle, batch=batch, calls=calls, runtime=_split(runtime), device=_split(device), observer=terminal
+        )
+        if json:
+            terminal.result(done.to_json())
+        else:
+            terminal.out.print(table(done.to_json()))
+        return EXIT_PASS
+
+    _each([str(bundle)], one, json)
+
+
+@app.command(epilog="Examples: isomer inspect cnn;  isomer inspect model.keras --json;  isomer inspect exports/cnn/1")
+def inspect(models: Models, format: Formats = None, unsafe: Unsafe = False, json: Json = False) -> None:
+    """What each format would make of a model, before anything is written; or what a bundle holds."""
+
+    def one(name: str, terminal: Terminal) -> int:
+        from pipeline.inspecting import inspect as run
+        from pipeline.report.outlook import table
+        from pipeline.report.table import matrix
+
+        done = run(name, format=_split(format), unsafe=unsafe)
+        if json:
+            terminal.result(done.to_json())
+        else:
+            terminal.out.print(matrix(done.certificate) if done.certificate else table(done.to_json()))
+        return EXIT_PASS
+
+    _each(models, one, json)
+
+
+@app.command(epilog="Example: isomer verify exports/cnn/1")
+def verify(bundle: Bundle, json: Json = False) -> None:
+    """Check that a bundle's files are, byte for byte, what was exported."""
+
+    def one(_: str, terminal: Terminal) -> int:
+        from pipeline.bundle import manifest
+
+        found = manifest.verify(manifest.locate(bundle))
+        if json:
+            terminal.result(
+                {
+                    "bundle": str(found.bundle),
+                    "intact": found.intact,
+                    "digest": found.digest,
+                    "files": found.files,
+                    "bytes": found.bytes,
+                    "problems": list(found.problems),
+                }
+            )
+        elif found.intact:
+            terminal.out.print(f"{found.bundle}: {found.files} files intact, digest {found.digest}", soft_wrap=True)
+        for problem in found.problems:
+            terminal.error(problem)
+        return EXIT_PASS if found.intact else EXIT_USAGE
+
+    _each([str(bundle)], one, json)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Entry point of the `isomer` command."""
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        code = app(args=arguments, prog_name="isomer", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = EXIT_USAGE
+    except click.ClickException as error:
+        error.show()
+        code = EXIT_USAGE
+    except click.exceptions.Exit as error:
+        code = error.exit_code
+    except (KeyboardInterrupt, click.Abort):
+        code = EXIT_INTERRUPTED
+    sys.exit(code or 0)
+
+
+def _each(models: Sequence[str], one: Any, json: bool) -> None:
+    """Run a verb on each model; the worst exit code is the command's. An error in one does not stop the next."""
+    from pipeline.exporting import result_line
+    from pipeline.terminal import Terminal
+
+    terminal = Terminal()
+    worst = EXIT_PASS
+    for name in models:
+        try:
+            code = one(name, terminal)
+        except IsomerError as error:
+            terminal.error(error.what, error.fix)
+            code = error.exit_code
+            if json:
+                terminal.result({**result_line(Path(name).stem, "ERROR", None, [], 0.0), "error": str(error)})
+        except KeyboardInterrupt as error:
+            kept = getattr(error, "kept", "Nothing was published; earlier bundles are as they were.")
+            terminal.error("interrupted.", kept)
+            raise typer.Exit(EXIT_INTERRUPTED) from None
+        except Exception as error:
+            if os.environ.get("ISOMER_VERBOSE"):
+                raise
+            terminal.error(
+                f"isomer failed on '{name}' in a way it does not know: {type(error).__name__}: {error}",
+                "Please report it with the output of the same command under ISOMER_VERBOSE=1.",
+            )
+            code = EXIT_ENVIRONMENT
+        worst = max(worst, code)
+    raise typer.Exit(worst)
+
+
+def _show(terminal: Terminal, line: dict[str, Any], certificate: dict[str, Any], json: bool) -> None:
+    from pipeline.report.table import matrix
+
+    if json:
+        terminal.result(line)
+    else:
+        terminal.out.print(matrix(certificate))
+    notice = (certificate["dataset"] or {}).get("notice")
+    if notice:
+        terminal.notice(notice)
+
+
+def _split(values: list[str] | None) -> tuple[str, ...]:
+    """Options that are repeated, or given with commas."""
+    return tuple(v.strip() for value in values or () for v in value.split(",") if v.strip())

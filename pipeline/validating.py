@@ -1,0 +1,121 @@
+"""Validate: run the cells of a bundle again, on this machine, against the certificate's oracle and budgets.
+
+Needs no TensorFlow in this process; only the TensorFlow cell imports it, in its own.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline import datasets, runtimes
+from pipeline.artifact import Artifact
+from pipeline.bundle import certificate, golden, manifest
+from pipeline.cells import Cell, Status, overall
+from pipeline.errors import EXIT_PARITY, EXIT_PASS, DatasetError
+from pipeline.exporting import result_line
+from pipeline.parity import inputs
+from pipeline.parity.judge import Evidence, judge
+from pipeline.progress import Observer
+from pipeline.runtimes import early_start
+from pipeline.signature import Signature
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Cells that were run again.
+
+    Attributes:
+        model, bundle: which.
+        status: PASS if every required cell that was asked for passed.
+        certificate: the bundle's, with these cells and this machine's environment in place of the exported ones.
+        seconds: wall time.
+    """
+
+    model: str
+    bundle: Path
+    status: Status
+    certificate: dict[str, Any]
+    seconds: float
+
+    @property
+    def cells(self) -> list[Cell]:
+        return [Cell.from_json(c) for c in self.certificate["cells"]]
+
+    @property
+    def exit_code(self) -> int:
+        return EXIT_PASS if self.status is Status.PASS else EXIT_PARITY
+
+    def to_json(self) -> dict[str, Any]:
+        """The line that `--json` prints."""
+        return result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
+
+
+def validate(
+    bundle: Path,
+    *,
+    data: Path | None = None,
+    runtime: Sequence[str] = (),
+    device: Sequence[str] = (),
+    seed: int | None = None,
+    observer: Observer | None = None,
+) -> Validated:
+    """Check the hashes of a bundle, then run its artifacts in their runtimes and judge them again.
+
+    Args:
+        bundle: a version directory, or its parent (the latest version).
+        data: MNIST as an `.npz`, for a bundle that was judged on it.
+        runtime, device: restrict what is run.
+        seed: of sampled rows; the export's own by default.
+
+    Raises:
+        BundleError: the bundle is incomplete or changed.
+    """
+    began = time.perf_counter()
+    observer = observer or Observer()
+    bundle = manifest.locate(bundle)
+    listing = manifest.require_intact(bundle)
+    document = certificate.read(bundle)
+    seed = document["environment"]["seed"] if seed is None else seed
+    artifacts = [Artifact.from_json(a) for a in listing["artifacts"]]
+    entries = runtimes.select(tuple(runtime), tuple(device), tuple(a.format for a in artifacts))
+    with early_start(entries) as start:
+        evidence = _evidence(bundle, document, data, observer)
+        observer.stage(document["model"], "running the cells")
+        cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
+    status = overall(cells)
+    updated = {
+        **document,
+        "status": str(status),
+        "cells": [c.to_json() for c in cells],
+        "environment": certificate.environment(seed),
+        "seconds": round(time.perf_counter() - began, 3),
+    }
+    return Validated(document["model"], bundle, status, updated, time.perf_counter() - began)
+
+
+def _evidence(bundle: Path, document: dict[str, Any], data: Path | None, observer: Observer) -> Evidence:
+    """All judged rows if they can be had here, else the bundle's samples."""
+    wanted = document["dataset"]
+    judged = None
+    if wanted is not None:
+        try:
+            dataset = datasets.load(wanted["name"], data)
+        except DatasetError:
+            if data is not None:
+                raise
+            dataset = None
+        if dataset is None or dataset.sha256 != wanted["sha256"]:
+            observer.notice(
+                f"The dataset {wanted['name']} that this bundle was judged on is not here: its golden samples are used."
+            )
+            return golden.read_samples(bundle)
+        judged = inputs.from_dataset(dataset, Signature.from_json(document["signature"]))
+    evidence = golden.read_all(bundle, judged)
+    if evidence is None:
+        observer.notice("This bundle keeps no more than its golden samples: they are used.")
+        return golden.read_samples(bundle)
+    return evidence
