@@ -1,0 +1,15 @@
+"""The JavaScript harness for Node.js and browsers, and Python's end of it.
+
+`*.mjs` and `harness.html` run on the other side: one library adapter per JavaScript runtime (`tfjs.mjs`),
+used by `node_runner.mjs` and by `harness.mjs` (the page) alike. On this side `runner.py` drives Node.js by
+pipes and `page.py` drives Chromium by Playwright and a local HTTP server; arrays cross as `wire` frames.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def model_file(path: Path) -> Path:
+    """`model.json` of an artifact that is given as that file or as its directory."""
+    return path / "model.json" if path.is_dir() else path

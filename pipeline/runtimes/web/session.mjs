@@ -1,0 +1,36 @@
+// One open model: what node_runner.mjs and harness.mjs share.
+
+import {inBatches} from './batches.mjs';
+
+/** Open a model with a library adapter; resolves to {environment, infer, time, close}. */
+export async function openSession({library, device, model, host}) {
+  const adapter = await import(`./${library}.mjs`);
+  const session = await adapter.open({device, model, host});
+  const step = async (inputs) => {
+    const outputs = await session.step(inputs);
+    session.check();
+    return outputs;
+  };
+  return {
+    environment: session.environment,
+    infer: (inputs, batch) => inBatches(step, inputs, batch),
+    // Seconds of each run of all rows in one batch, until its outputs can be read, after runs that are not counted.
+    async time(inputs, calls, warmup) {
+      const seconds = [];
+      for (let call = 0; call < warmup + calls; call++) {
+        const started = performance.now();
+        await session.step(inputs);
+        if (call >= warmup) seconds.push((performance.now() - started) / 1000);
+      }
+      session.check();
+      return seconds;
+    },
+    close: () => session.close(),
+  };
+}
+
+/** An error as a reply: its words, and whether the machine rather than the model is at fault. */
+export function asReply(error) {
+  const text = error instanceof Error ? `${error.message}` : String(error?.message ?? error);
+  return {error: text || 'an error without words', unavailable: error?.constructor?.name === 'Unavailable'};
+}
