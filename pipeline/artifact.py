@@ -35,7 +35,7 @@ class Artifact:
 
     @property
     def label(self) -> str:
-        """"tflite float32 batch1": how tables name it."""
+        """ "tflite float32 batch1": how tables name it."""
         return " ".join(part for part in (self.format, self.precision, self.variant) if part)
 
     def locate(self, root: Path) -> Path:

@@ -121,7 +121,7 @@ def export(
     _each(models, one, json)
 
 
-@app.command(epilog="Examples: isomer validate exports/cnn;  isomer validate exports/cnn/1 --runtime litert,onnxruntime")
+@app.command(epilog="Examples: isomer validate exports/cnn;  isomer validate exports/cnn/1 --runtime litert")
 def validate(
     bundle: Bundle,
     data: Data = None,
@@ -156,9 +156,7 @@ def benchmark(
         from pipeline.benchmarking import benchmark as run
         from pipeline.report.timings import table
 
-        done = run(
-            bundle, batch=batch, calls=calls, runtime=_split(runtime), device=_split(device), observer=terminal
-        )
+        done = run(bundle, batch=batch, calls=calls, runtime=_split(runtime), device=_split(device), observer=terminal)
         if json:
             terminal.result(done.to_json())
         else:

@@ -115,9 +115,7 @@ def export(
     entries = runtimes.select(tuple(runtime), tuple(device), tuple(f.name for f in writers))
     with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
-        loaded = sources.load(
-            source, data=data, seed=seed, epochs=epochs, runs=runs, unsafe=unsafe, observer=observer
-        )
+        loaded = sources.load(source, data=data, seed=seed, epochs=epochs, runs=runs, unsafe=unsafe, observer=observer)
         observer.stage(source.name, "capturing")
         captured = capture(loaded.model)
         artifacts = []
@@ -209,10 +207,10 @@ def _finish(
     golden.write(root, evidence, with_inputs=loaded.dataset is None)
     certificate.write(root, document)
     if loaded.receipt is not None:
-        (root / RECEIPT).write_text(json.dumps(loaded.receipt, indent=1, sort_keys=True) + "\n")
+        (root / RECEIPT).write_text(json.dumps(loaded.receipt, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     version, created = document["version"], document["created"]
     listing = manifest.build(root, source.name, version, created, artifacts)
-    (root / "README.md").write_text(card.render(document, listing, loaded.receipt))
-    (root / "report.html").write_text(html.render(document, listing, loaded.receipt))
+    (root / "README.md").write_text(card.render(document, listing, loaded.receipt), encoding="utf-8")
+    (root / "report.html").write_text(html.render(document, listing, loaded.receipt), encoding="utf-8")
     manifest.write(root, manifest.build(root, source.name, version, created, artifacts))
     return publish.publish(root, version) if passed else publish.reject(root)

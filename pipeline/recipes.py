@@ -177,7 +177,7 @@ def _run(path: Path, source: bytes, name: str) -> ModuleType:
     sys.modules[name] = module  # dataclasses and Keras' serialization look their classes up here
     try:
         with redirect_stdout(sys.stderr):
-            exec(compile(source, str(path), "exec"), module.__dict__)  # noqa: S102 - the user named the file
+            exec(compile(source, str(path), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
         raise ModelError(f"The recipe {_locate(error, path)} raised {_quote(error)}.", GUIDE) from error

@@ -95,10 +95,11 @@ def load(
         UsageError, EnvironmentFault: as the modules that do the work.
     """
     if source.kind == "keras-file":
-        dataset = datasets.load("mnist", data) if data is not None and _MNIST_KEYS <= _keys(data) else None
+        dataset = datasets.load("mnist", data) if data is not None and _keys(data) >= _MNIST_KEYS else None
         return Loaded(keras_file.load(source.path, unsafe), source.path, dataset, None)
     recipe = recipes.load(source.path)
-    dataset = datasets.load(recipe.dataset, data)
+    observer.stage(source.name, f"looking for the dataset {recipe.dataset}")
+    dataset = datasets.load(recipe.dataset, data, download=True)
     if dataset.notice:
         observer.notice(dataset.notice)
     from pipeline import training
@@ -106,9 +107,7 @@ def load(
     done = training.load_trained(recipe, dataset, seed=seed, epochs=epochs, directory=runs)
     if done is None:
         observer.stage(source.name, f"training on {dataset.name}")
-        done = training.train(
-            recipe, dataset, seed=seed, epochs=epochs, directory=runs, progress=observer.epoch
-        )
+        done = training.train(recipe, dataset, seed=seed, epochs=epochs, directory=runs, progress=observer.epoch)
     return Loaded(done.model, done.path, dataset, done.receipt)
 
 

@@ -91,17 +91,14 @@ def load_trained(
     bytes are those that the receipt names.
     """
     receipt = receipts.read(directory, recipe.name)
-    wanted = {"recipe": recipe.sha256, "dataset": dataset.sha256, "seed": seed, "max_epochs": epochs or recipe.epochs}
-    if (
-        receipt is None
-        or {
-            "recipe": receipt["recipe"]["sha256"],
-            "dataset": receipt["dataset"]["sha256"],
-            "seed": receipt["seed"],
-            "max_epochs": receipt["max_epochs"],
-        }
-        != wanted
-    ):
+    if receipt is None:
+        return None
+    wanted = (recipe.sha256, dataset.sha256, seed, epochs or recipe.epochs)
+    try:
+        found = (receipt["recipe"]["sha256"], receipt["dataset"]["sha256"], receipt["seed"], receipt["max_epochs"])
+    except (KeyError, TypeError):
+        return None
+    if found != wanted:
         return None
     path = directory / recipe.name / receipts.MODEL
     return Training(keras_file.load(path), receipt, path, reused=True)
@@ -186,7 +183,7 @@ def _hold_out(count: int) -> np.ndarray:
 
 
 def _round_trip(model: Any, recipe: Recipe) -> Any:
-    """The model as it comes back from a file: without optimizer, and proof, before any minute is spent, that it does."""
+    """The model as it comes back from a file, without optimizer: proof, before any minute is spent, that it does."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / receipts.MODEL
         try:
@@ -195,7 +192,7 @@ def _round_trip(model: Any, recipe: Recipe) -> Any:
         except Exception as error:
             raise ModelError(
                 f"The model of {recipe.path} cannot be saved and loaded again: {_first_line(error)}.",
-                "Build it of Keras layers, or register its own classes with keras.saving.register_keras_serializable().",
+                "Build it of Keras layers, or register its classes with keras.saving.register_keras_serializable().",
             ) from error
     return copy
 

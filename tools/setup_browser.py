@@ -43,6 +43,7 @@ def _install() -> str:
 
 
 def main() -> None:
+    """Look, install if that is possible, and say what came of it."""
     found, why = _look(), ""
     if isinstance(found, RuntimeUnavailable):
         print("No Chromium or Chrome found; trying apt ...", flush=True)

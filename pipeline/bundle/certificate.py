@@ -95,7 +95,7 @@ def build(
 def write(root: Path, certificate: dict[str, Any]) -> None:
     """Write `certificate.json`."""
     schemas.validate(certificate, "certificate")
-    (root / NAME).write_text(json.dumps(certificate, indent=1, sort_keys=True) + "\n")
+    (root / NAME).write_text(json.dumps(certificate, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def read(root: Path) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def build(root: Path, model: str, version: int | None, created: str, artifacts: 
 def write(root: Path, manifest: dict[str, Any]) -> None:
     """Write `manifest.json`, the last file of a bundle."""
     schemas.validate(manifest, "manifest")
-    (root / NAME).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n")
+    (root / NAME).write_text(json.dumps(manifest, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def locate(path: Path) -> Path:

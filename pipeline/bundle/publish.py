@@ -84,7 +84,7 @@ def _rename(directory: Path, target: Path) -> Path:
         if path.is_file():
             _sync(path)
     _sync(directory)
-    os.rename(directory, target)
+    directory.rename(target)
     _sync(target.parent)
     return target
 
@@ -105,7 +105,8 @@ def _writable(base: Path) -> Iterator[None]:
         yield
     except OSError as error:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise EnvironmentFault(f"The disk of '{base}' is full; nothing was published.", "Free some space.") from error
+            what = f"The disk of '{base}' is full; nothing was published."
+            raise EnvironmentFault(what, "Free some space.") from error
         if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
             raise EnvironmentFault(
                 f"'{base}' cannot be written: {os.strerror(error.errno)}.", "Choose another --output."

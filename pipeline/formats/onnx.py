@@ -80,7 +80,7 @@ def constants(path: Path) -> list[np.ndarray]:
 
 
 def operators(path: Path) -> set[str]:
-    """"Op" for standard operations, "domain.Op" for others."""
+    """ "Op" for standard operations, "domain.Op" for others."""
     return {
         n.op_type if n.domain in _STANDARD_DOMAINS else f"{n.domain}.{n.op_type}"
         for graph in _graphs(_load(path).graph)

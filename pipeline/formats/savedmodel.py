@@ -64,11 +64,7 @@ def constants(path: Path) -> list[np.ndarray]:
     import tensorflow as tf
 
     reader = tf.train.load_checkpoint(str(path / "variables" / "variables"))
-    found = [
-        reader.get_tensor(name)
-        for name, dtype in reader.get_variable_to_dtype_map().items()
-        if dtype.is_floating
-    ]
+    found = [reader.get_tensor(name) for name, dtype in reader.get_variable_to_dtype_map().items() if dtype.is_floating]
     for node in _nodes(path):
         if node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating:
             found.append(tf.make_ndarray(node.attr["value"].tensor))

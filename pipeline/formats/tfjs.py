@@ -50,9 +50,7 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
             # wasm backend refuses.
             _convert(scratch, target, remap=False)
     _stamp(target, capture)
-    return [
-        Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)
-    ]
+    return [Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)]
 
 
 def signature(path: Path) -> Signature:

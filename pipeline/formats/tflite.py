@@ -43,9 +43,7 @@ def _write(capture: Capture, root: Path, precision: str, variant: str, batch: in
     path = Path("tflite") / ("-".join(filter(None, (precision, variant))) + ".tflite")
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(content)
-    return Artifact(
-        "tflite", precision, path.as_posix(), signature(root / path), variant, len(content), legal.rewrites
-    )
+    return Artifact("tflite", precision, path.as_posix(), signature(root / path), variant, len(content), legal.rewrites)
 
 
 def signature(path: Path) -> Signature:
@@ -65,7 +63,7 @@ def signature(path: Path) -> Signature:
 def constants(path: Path) -> list[np.ndarray]:
     """Float buffers of all subgraphs."""
     model = _model(path)
-    kinds = {0: np.dtype("float32"), 1: np.dtype("float16"), 10: np.dtype("float64")}
+    kinds: dict[int, np.dtype[Any]] = {0: np.dtype("float32"), 1: np.dtype("float16"), 10: np.dtype("float64")}
     found = []
     for graph in model.subgraphs:
         for tensor in graph.tensors:

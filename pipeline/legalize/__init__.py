@@ -6,7 +6,6 @@ The result computes the same function. Each rule states why it is exact, or the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -90,9 +89,7 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
 
     function = tf.function(serve, input_signature=specs, autograph=False)
     concrete = function.get_concrete_function()
-    constants = tuple(
-        Constant(value, rewriter.constants.sources(value)) for value in float_constants(concrete.graph)
-    )
+    constants = tuple(Constant(value, rewriter.constants.sources(value)) for value in float_constants(concrete.graph))
     return Legalized(target, signature, function, concrete, tuple(sorted(rewriter.uses.items())), constants)
 
 

@@ -79,7 +79,8 @@ def derive(exact: Tensors, reference: Tensors, regular: int) -> dict[str, Budget
         scales = measure.scale(truth, regular)
         shown = measure.ulp_errors(reference[name], truth, scales)
         shared = _largest(shown[:regular])
-        limits = np.maximum(FLOOR_ULP, MULTIPLE * np.maximum(shared, np.where(np.arange(len(shown)) < regular, 0, shown)))
+        own = np.where(np.arange(len(shown)) < regular, 0.0, shown)
+        limits = np.maximum(FLOOR_ULP, MULTIPLE * np.maximum(shared, own))
         budgets[name] = Budget(scales, shown, limits, regular)
     return budgets
 

@@ -68,9 +68,7 @@ def check_sizes(root: Path, artifacts: Sequence[Artifact]) -> list[str]:
     return [a.path for a in artifacts if not a.locate(root).exists() or not a.bytes]
 
 
-def _differences(
-    kind: str, found: Sequence[TensorSpec], wanted: Sequence[TensorSpec], format: str
-) -> list[str]:
+def _differences(kind: str, found: Sequence[TensorSpec], wanted: Sequence[TensorSpec], format: str) -> list[str]:
     actual = {t.name: t for t in found}
     expected = {t.name: t for t in wanted}
     problems = []

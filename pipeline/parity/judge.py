@@ -130,7 +130,7 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
         return cell
     head = np.arange(min(_REPEAT_ROWS if dynamic else _SMALL_ROWS, judged.rows))
     again, _ = worker.infer(judged.take(head), FULL_BATCH if dynamic else 1)
-    same = all(np.array_equal(again[n], outputs[n][head], equal_nan=value.dtype.kind == "f") for n, value in again.items())
+    same = all(np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items())
     cell = replace(cell, repeat_equal=same, batches=(FULL_BATCH,) if dynamic else (1,))
     if not same:
         return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
@@ -170,7 +170,8 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
                 "near_ties": ties,
             }
             if flips > ties and found.status is Status.PASS:
-                values |= {"verdict": Status.FAIL, "reason": f"{flips - ties} labels flip where the oracle is no near-tie"}
+                reason = f"{flips - ties} labels flip where the oracle is no near-tie"
+                values |= {"verdict": Status.FAIL, "reason": reason}
     return replace(cell, **values)
 
 

@@ -55,7 +55,7 @@ def judge_outputs(
         if name not in budgets:
             if not np.array_equal(value, truth):
                 count = int(np.count_nonzero(value != truth))
-                return _fail(f"output '{name}' ({value.dtype}) differs from the oracle in {count} of {truth.size} values")
+                return _fail(f"output '{name}' ({value.dtype}) differs in {count} of {truth.size} values")
             continue
         budget = budgets[name]
         truth = np.where(np.isfinite(reference[name]), truth, np.nan)
@@ -70,7 +70,7 @@ def judge_outputs(
         if len(excess) and excess[row] > 1.0:
             return Judgement(
                 Status.FAIL,
-                _explain(name, row, shown, budget, value, truth, exact),
+                _explain(name, row, shown, budget, value, exact),
                 _max_abs(value, truth),
                 float(shown[row]),
                 float(budget.limits_ulp[row]),
@@ -87,8 +87,8 @@ def inconclusive(exact: Mapping[str, np.ndarray], budgets: Mapping[str, Budget])
     for name, budget in budgets.items():
         if budget.limit > CEILING_ULP:
             return (
-                f"TensorFlow's own float32 error in '{name}' is {budget.reference:.0f} ULP, {budget.reference / 2**23:.1%} "
-                "of its scale: float32 does not determine this output"
+                f"TensorFlow's own float32 error in '{name}' is {budget.reference:.0f} ULP, "
+                f"{budget.reference / 2**23:.1%} of its scale: float32 does not determine this output"
             )
         truth = exact[name][: budget.regular]
         if len(truth) > 1:
@@ -98,9 +98,7 @@ def inconclusive(exact: Mapping[str, np.ndarray], budgets: Mapping[str, Budget])
     return ""
 
 
-def label_flips(
-    actual: np.ndarray, exact: np.ndarray, budget: Budget
-) -> tuple[int, int]:
+def label_flips(actual: np.ndarray, exact: np.ndarray, budget: Budget) -> tuple[int, int]:
     """Rows whose top-1 differs from the oracle's, and how many of them are near-ties.
 
     A near-tie is a row where the oracle's two best classes lie within twice the row's budget, so that two
@@ -134,7 +132,6 @@ def _explain(
     shown: np.ndarray,
     budget: Budget,
     value: np.ndarray,
-    truth: np.ndarray,
     exact: Mapping[str, np.ndarray],
 ) -> str:
     beyond = int(np.count_nonzero(shown > budget.limits_ulp))
@@ -144,9 +141,9 @@ def _explain(
         f"{beyond} of {len(shown)} rows are beyond it"
     )
     for other, values in exact.items():
-        if other != name and values.shape == value.shape:
-            if np.all(measure.ulp_errors(value, values, budget.scales) <= budget.limits_ulp):
-                return f"{text}; it equals output '{other}': the outputs are swapped"
+        comparable = other != name and values.shape == value.shape
+        if comparable and np.all(measure.ulp_errors(value, values, budget.scales) <= budget.limits_ulp):
+            return f"{text}; it equals output '{other}': the outputs are swapped"
     typical = float(np.median(shown))
     if _HALF_LEVEL[0] <= shown.max() <= _HALF_LEVEL[1] and typical <= _HALF_LEVEL[1] / 16:
         text += "; the size of float16 rounding"

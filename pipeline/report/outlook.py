@@ -23,5 +23,9 @@ def table(inspection: dict[str, Any]) -> Group:
     for entry in inspection["formats"]:
         rewrites = ", ".join(f"{k} x{v}" for k, v in entry["rewrites"].items()) or "none needed"
         supported = entry["status"] == "PASS"
-        formats.add_row(entry["format"], "supported" if supported else "impossible", Text(rewrites if supported else entry["reason"]))
+        formats.add_row(
+            entry["format"],
+            "supported" if supported else "impossible",
+            Text(rewrites if supported else entry["reason"]),
+        )
     return Group(*lines, Text(""), formats)

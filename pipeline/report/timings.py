@@ -20,6 +20,8 @@ def table(benchmark: dict[str, Any]) -> Table:
         artifact = " ".join(filter(None, (t["format"], t["precision"], t["variant"])))
         figures = [f"{t[k]:.3f}" if t[k] is not None else "" for k in ("p50_ms", "p90_ms", "p99_ms")]
         rate = f"{t['rows_per_second']:,.0f}" if t["rows_per_second"] else ""
-        note = "unstable: the machine is busy" if t["unstable"] else f"{t['status']}: {t['reason']}" if t["reason"] else ""
+        note = (
+            "unstable: the machine is busy" if t["unstable"] else f"{t['status']}: {t['reason']}" if t["reason"] else ""
+        )
         result.add_row(artifact, f"{t['runtime']}/{t['device']}", str(t["batch"]), *figures, rate, Text(note))
     return result

@@ -74,9 +74,8 @@ def _playwright_home() -> Path:
 
 def _candidates() -> Iterator[tuple[Path, str]]:
     for name in _NAMES:
-        path = shutil.which(name)
-        if path:
-            yield Path(path), "PATH"
+        if installed := shutil.which(name):
+            yield Path(installed), "PATH"
     for place in _PLACES:
         if os.access(place, os.X_OK):
             yield Path(place), "a usual place"

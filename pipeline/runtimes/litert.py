@@ -41,7 +41,12 @@ class Runtime:
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
         self._static = all(t.shape and t.shape[0] is not None for t in artifact.signature.inputs)
         self._batch = None
-        return {"ai-edge-litert": version("ai-edge-litert"), "kernels": "xnnpack", "threads": threads, "precision": "float32"}
+        return {
+            "ai-edge-litert": version("ai-edge-litert"),
+            "kernels": "xnnpack",
+            "threads": threads,
+            "precision": "float32",
+        }
 
     def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
         """Run by the signature's names."""

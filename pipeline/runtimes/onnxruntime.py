@@ -27,7 +27,7 @@ class Runtime:
         self._library = onnxruntime
         self._provider = _PROVIDERS[device]
         if self._provider not in onnxruntime.get_available_providers():
-            raise RuntimeUnavailable("no GPU that ONNX Runtime can use", "Needs an NVIDIA GPU and `onnxruntime-gpu`.")
+            raise RuntimeUnavailable("no GPU that ONNX Runtime can use.", "It needs an NVIDIA GPU and onnxruntime-gpu.")
 
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
         """Create the session."""

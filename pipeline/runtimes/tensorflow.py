@@ -23,7 +23,7 @@ class Runtime:
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
         elif not Path("/proc/driver/nvidia/version").exists():
             # Asked before the import, which takes seconds.
-            raise RuntimeUnavailable("no GPU: this machine has no NVIDIA driver")
+            raise RuntimeUnavailable("no GPU: this machine has no NVIDIA driver.")
         import tensorflow as tf
 
         self._tf = tf
@@ -32,7 +32,7 @@ class Runtime:
         if device == "gpu":
             gpus = tf.config.list_physical_devices("GPU")
             if not gpus:
-                raise RuntimeUnavailable("no GPU that TensorFlow can see", "Needs an NVIDIA GPU and `tensorflow[and-cuda]`.")
+                raise RuntimeUnavailable("no GPU that TensorFlow can see.", "It needs `tensorflow[and-cuda]`.")
             self._device = "/GPU:0"
             self._names["adapter"] = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "?"))
 

@@ -7,6 +7,7 @@ directory. The child is `pipeline.runtimes.child`.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -109,10 +110,8 @@ class Worker:
         return self._sent[id(inputs)][1]
 
     def _kill(self) -> None:
-        try:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self._process.pid, signal.SIGKILL)
-        except (ProcessLookupError, PermissionError):
-            pass
         self._process.wait()
 
     def _send(self, request: dict[str, Any]) -> None:

@@ -18,7 +18,7 @@ _LINEAR = ("Conv2D", "DepthwiseConv2dNative", "MatMul")
 @rule(
     "Mul",
     targets=FORMATS,
-    why="(W x + b) s = (W s) x + b s; products are formed in float64 and rounded once, less than the layer's own error.",
+    why="(W x + b) s = (W s) x + b s; products are formed in float64 and rounded once, below the layer's own error.",
 )
 def fold_scale(rewriter: Rewriter, op: Any, a: Any, b: Any) -> Any:
     for position, (tensor, scale) in enumerate(((a, b), (b, a))):

@@ -26,7 +26,8 @@ def einsum_by_matmul(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
         kept = [c for c in terms[0] if c in result]
         tensor = _reduce(inputs[0], terms[0], kept)
         return transpose(rewriter, tensor, [kept.index(c) for c in result])
-    return _contract(rewriter, *inputs, *terms, result)
+    (x, y), (x_axes, y_axes) = inputs, terms
+    return _contract(rewriter, x, y, x_axes, y_axes, result)
 
 
 def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, result: str) -> Any:

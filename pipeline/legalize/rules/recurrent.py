@@ -75,7 +75,7 @@ def list_stack(rewriter: Rewriter, op: Any, items: Any, element_shape: Any) -> A
 @rule("TensorListLength", targets=(TFLITE,), why=_WHY)
 def list_length(rewriter: Rewriter, op: Any, items: Any) -> Any:
     static = items.dense.shape[0]
-    return tf.shape(items.dense)[0] if static is None else rewriter.constant(np.int32(static))
+    return tf.shape(items.dense)[0] if static is None else rewriter.constant(np.array(static, np.int32))
 
 
 def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -> list[Any]:

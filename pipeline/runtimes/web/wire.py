@@ -69,13 +69,15 @@ def pack(meta: Mapping[str, Any], tensors: Mapping[str, np.ndarray] | None = Non
         meta: anything that JSON can say.
         tensors: arrays by name; converted by `to_javascript`.
     """
-    entries, body, offset = [], [], 0
+    entries: list[dict[str, Any]] = []
+    body: list[bytes | memoryview] = []
+    offset = 0
     for name, original in (tensors or {}).items():
         value = to_javascript(name, original)
         if value.dtype.kind in "OSU":
             dtype, data = "string", memoryview(_string_bytes(value))
         else:
-            dtype, data = value.dtype.name, memoryview(value.reshape(-1).view(np.uint8))
+            dtype, data = value.dtype.name, memoryview(value.reshape(-1).view(np.uint8).data)
         padding = -data.nbytes % _ALIGN
         entries.append(
             {"name": name, "dtype": dtype, "shape": list(value.shape), "offset": offset, "bytes": data.nbytes}

@@ -1,0 +1,62 @@
+# isomer: one Keras model, every runtime, provably the same.  `make help` lists the targets.
+
+MODEL ?= cnn
+MODELS := softmax mlp cnn lstm vit
+UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
+RUN := $(UV) run --frozen
+SETUP := .venv/.isomer-setup
+
+.DEFAULT_GOAL := main
+.PHONY: main all setup train export validate serve bench test lint format clean help
+
+main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
+	$(RUN) isomer export $(MODEL)
+
+all: setup ## The same for all five recipes
+	$(RUN) isomer export $(MODELS)
+
+setup: $(SETUP) ## Install everything the project needs, by its own files
+
+train: setup ## Train MODEL
+	$(RUN) isomer train $(MODEL)
+
+export: setup ## Export MODEL, trained first if it was not
+	$(RUN) isomer export $(MODEL)
+
+validate: setup ## Run the cells of MODEL's latest bundle again
+	$(RUN) isomer validate exports/$(MODEL)
+
+serve: setup ## Serve the bundles in exports/ over TensorFlow Serving's REST paths
+	$(RUN) isomer serve exports
+
+bench: setup ## Compare with what people use today, as ratios
+	$(RUN) python -m benchmarks
+
+test: setup ## Run the tests
+	$(RUN) pytest
+
+lint: setup ## Style, types and the walls of the house
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy
+	$(RUN) lint-imports
+
+format: setup ## Format the Python files
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+clean: ## Remove what was generated, but not the bundles in exports/
+	rm -rf .venv .tools node_modules runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# uv is installed into the project when the system has none; so is Node.js (a PyPI wheel).
+.tools/uv/bin/uv:
+	python3 tools/bootstrap_uv.py .tools/uv
+
+$(SETUP): pyproject.toml uv.lock package.json package-lock.json tools/setup_browser.py | $(filter .tools/%,$(UV))
+	$(UV) sync --frozen --inexact
+	sh tools/setup_node.sh "$(UV)"
+	$(RUN) python tools/setup_browser.py
+	@touch $@
