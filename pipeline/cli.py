@@ -215,8 +215,6 @@ def verify(bundle: Bundle, json: Json = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `isomer` command."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
         code = app(args=arguments, prog_name="isomer", standalone_mode=False)
     except click.exceptions.NoArgsIsHelpError as error:

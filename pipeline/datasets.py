@@ -21,6 +21,7 @@ from typing import IO
 
 import numpy as np
 
+from pipeline import frameworks
 from pipeline.errors import DatasetError
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
@@ -193,7 +194,7 @@ def _find_cached() -> Path:
 
 def _download() -> Path:
     """Keras' own download into Keras' cache. Gives up after `DOWNLOAD_TIMEOUT` seconds of silence."""
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    frameworks.load()
     import keras
 
     before = socket.getdefaulttimeout()

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import warnings
 import zipfile
 from pathlib import Path
 from typing import Any
 
+from pipeline import frameworks
 from pipeline.errors import ModelError
 
 # A real config is kilobytes; a weights file larger than its archive by this factor is a decompression bomb.
@@ -36,7 +36,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
             f"'{path}' has Lambda layers ({', '.join(lambdas)}): Python code that loading the file would trust.",
             "Replace them by a registered layer, or pass --unsafe if you trust whoever wrote the file.",
         )
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    frameworks.load()
     import keras
 
     with warnings.catch_warnings():

@@ -7,7 +7,6 @@ TensorFlow nor Keras; loading one does, because the recipe does.
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import sys
 import traceback
@@ -21,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import frameworks
 from pipeline.errors import ModelError, UsageError
 
 HOME = Path(__file__).resolve().parent.parent / "models"
@@ -148,12 +148,12 @@ def load(name_or_path: str | Path) -> Recipe:
         ModelError: the file cannot be read or raises, or lacks an attribute or has one of a wrong type.
     """
     path = find(name_or_path)
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     try:
         source = path.read_bytes()
     except OSError as error:
         raise ModelError(f"The recipe {path} cannot be read: {error.strerror}.", "Check its permissions.") from error
     sha256 = hashlib.sha256(source).hexdigest()
+    frameworks.load()  # the recipe imports Keras: in our way, not in its own
     module = _run(path, source, f"isomer_recipe_{sha256[:16]}")
     epochs, batch_size = _take(module, path, "epochs", int), _take(module, path, "batch_size", int)
     for attribute, value in (("epochs", epochs), ("batch_size", batch_size)):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import keras_file
+from pipeline import frameworks, keras_file
 from pipeline import receipt as receipts
 from pipeline.datasets import Dataset
 from pipeline.epochs import Batches, EpochProgress, Recorder
@@ -113,7 +112,7 @@ def _train(
     tensorboard: Path | None,
     progress: Callable[[EpochProgress], None] | None,
 ) -> Training:
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    frameworks.load()
     import keras
 
     began = time.perf_counter()

@@ -11,6 +11,7 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeUnavailable
+from pipeline.frameworks import hidden
 from pipeline.runtimes.base import Tensors, infer_in_batches
 from pipeline.signature import DEFAULT_SIGNATURE
 
@@ -24,7 +25,8 @@ class Runtime:
         elif not Path("/proc/driver/nvidia/version").exists():
             # Asked before the import, which takes seconds.
             raise RuntimeUnavailable("no GPU: this machine has no NVIDIA driver.")
-        import tensorflow as tf
+        with hidden("keras", "sklearn"):  # this process has no use for them, and they take seconds
+            import tensorflow as tf
 
         self._tf = tf
         self._device = "/CPU:0"

@@ -1,0 +1,39 @@
+"""Run all benchmarks and print a table: python -m benchmarks [--rounds N] [--json FILE]."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from benchmarks import export_cnn, judging
+from pipeline.bundle.certificate import environment
+
+
+def main() -> None:
+    """Parse the arguments, run, and print what was measured beside what was aimed at."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3, help="how often each pair is run, in turn")
+    parser.add_argument("--runs", type=Path, default=Path("runs"))
+    parser.add_argument("--bundle", type=Path, default=Path("exports/cnn"), help="an exported MNIST recipe")
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    options = parser.parse_args()
+    if "ISOMER_MNIST" not in os.environ:
+        parser.error("set ISOMER_MNIST to MNIST as an .npz: both sides read the same images")
+    results: dict[str, Any] = {
+        export_cnn.NAME: export_cnn.run(options.rounds, options.runs),
+        judging.NAME: judging.run(options.rounds, options.bundle),
+    }
+    for name, figures in results.items():
+        print(name)
+        for who, seconds in figures["seconds"].items():
+            print(f"  {who:<8} {', '.join(f'{s:.1f}' for s in seconds)} s")
+        print(f"  ratio    {figures['ratio']:.2f} of the medians (aim: {figures['aim']} or less)")
+    if options.json:
+        options.json.write_text(json.dumps({"results": results, "environment": environment(0)}, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()
