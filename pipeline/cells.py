@@ -82,8 +82,8 @@ class Cell:
 
 
 def overall(cells: list[Cell]) -> Status:
-    """The verdict on the whole: FAIL if a cell fails or a required one has no verdict, else PASS."""
-    if not cells:
+    """The verdict on the whole: FAIL if a cell fails, a required one has no verdict, or nothing passed at all."""
+    if not any(c.verdict is Status.PASS for c in cells):
         return Status.FAIL
     if any(c.verdict is Status.FAIL for c in cells):
         return Status.FAIL

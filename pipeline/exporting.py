@@ -20,7 +20,7 @@ from pipeline.cells import Cell, Status
 from pipeline.errors import EXIT_PARITY, EXIT_PASS
 from pipeline.parity import budget, contract, oracle, weights
 from pipeline.parity.contract import Check
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.parity.verdict import judge_outputs
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
@@ -127,6 +127,7 @@ def export(
         checks = [_check_capture(captured, loaded, evidence), *_check_artifacts(root, captured, artifacts)]
         observer.stage(source.name, "running the cells")
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell)
+        cells += left_out(artifacts, entries)
         document = certificate.build(
             model=source.name,
             source=source.to_json(),

@@ -18,7 +18,7 @@ from pipeline.cells import Cell, Status, overall
 from pipeline.errors import EXIT_PARITY, EXIT_PASS, DatasetError
 from pipeline.exporting import result_line
 from pipeline.parity import inputs
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
 from pipeline.signature import Signature
@@ -86,6 +86,7 @@ def validate(
         evidence = _evidence(bundle, document, data, observer)
         observer.stage(document["model"], "running the cells")
         cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
+        cells += left_out(artifacts, entries)
     status = overall(cells)
     updated = {
         **document,

@@ -16,7 +16,7 @@ from pipeline.parity import measure
 from pipeline.parity.budget import Budget
 from pipeline.parity.inputs import Judged, Tensors
 from pipeline.parity.verdict import Judgement, inconclusive, judge_outputs, label_flips
-from pipeline.runtimes import RuntimeEntry
+from pipeline.runtimes import RUNTIMES, RuntimeEntry
 from pipeline.runtimes.worker import Worker
 
 # Rows per call for the full set; the smaller batches and the repeated run are judged on a few rows each.
@@ -88,6 +88,26 @@ def judge(
                 if progress:
                     progress(cell)
     return cells
+
+
+def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> list[Cell]:
+    """The cells that the user's own restriction leaves out: in the table, so that nobody takes them for judged."""
+    return [
+        Cell(
+            format=artifact.format,
+            precision=artifact.precision,
+            variant=artifact.variant,
+            runtime=entry.name,
+            device=entry.device,
+            required=False,
+            verdict=Status.NOT_RUN,
+            reason="Left out by --runtime or --device.",
+        )
+        for entry in RUNTIMES
+        if entry not in entries
+        for artifact in artifacts
+        if artifact.format == entry.format
+    ]
 
 
 def _sample(judged: Judged, limit: int, seed: int) -> np.ndarray:

@@ -1,0 +1,42 @@
+"""The documentation's commands are run as they stand: blocks that follow a `<!-- run -->` comment."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+BLOCK = re.compile(r"<!-- run -->\s*```(bash|python)\n(.*?)```", re.DOTALL)
+PAGES = sorted([ROOT / "README.md", ROOT / "models" / "README.md"])
+
+
+def blocks() -> list[tuple[Path, str, str]]:
+    return [(page, kind, code) for page in PAGES for kind, code in BLOCK.findall(page.read_text(encoding="utf-8"))]
+
+
+def test_the_readme_has_commands_to_run() -> None:
+    assert sum(page.name == "README.md" and page.parent == ROOT for page, _, _ in blocks()) >= 3
+
+
+def test_documented_commands_run(tmp_path: Path) -> None:
+    """In order and in one directory, as a reader would; `uv run isomer` is this environment's `isomer`."""
+    tools = Path(sys.executable).parent
+    environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
+    for page, kind, code in blocks():
+        if kind == "bash":
+            command = ["bash", "-euo", "pipefail", "-c", code.replace("uv run isomer", "isomer")]
+        else:
+            command = [sys.executable, "-c", code]
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, f"{page.name}: {code}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_links_to_files_of_the_repository_lead_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", page.read_text(encoding="utf-8")):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
