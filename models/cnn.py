@@ -1,6 +1,6 @@
 """cnn: three small convolutions with batch normalization, then one hidden layer with dropout. At least 99.4 % on MNIST.
 
-Normalizing after the pooling, not before, costs a quarter of the work and no accuracy.
+Normalizing after the pooling leaves a quarter as many values to normalize as before it.
 """
 
 import keras
@@ -9,7 +9,7 @@ from keras import layers
 
 dataset = "mnist"
 batch_size = 128
-epochs = 18
+epochs = 16
 loss = "sparse_categorical_crossentropy"
 metrics = ["accuracy"]
 
@@ -17,9 +17,10 @@ metrics = ["accuracy"]
 def build():
     image = keras.Input((28, 28), name="image")
     x = layers.Reshape((28, 28, 1), name="channel")(image)
-    for block, filters in enumerate((16, 32, 64), start=1):
-        x = layers.Conv2D(filters, 3, padding="same", use_bias=False, name=f"conv_{block}")(x)
-        x = layers.MaxPooling2D(2, name=f"pool_{block}")(x)
+    for block, filters in enumerate((24, 48, 64), start=1):
+        x = layers.Conv2D(filters, 3, use_bias=False, name=f"conv_{block}")(x)
+        if block < 3:
+            x = layers.MaxPooling2D(2, name=f"pool_{block}")(x)
         x = layers.BatchNormalization(name=f"norm_{block}")(x)
         x = layers.ReLU(name=f"relu_{block}")(x)
     x = layers.Flatten(name="features")(x)
@@ -40,8 +41,8 @@ def callbacks():
 
 
 def augment(images, random):
-    """Shift every image by up to two pixels each way."""
-    padded = np.pad(images, ((0, 0), (2, 2), (2, 2)))
+    """Shift every image by up to a pixel each way."""
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1)))
     windows = np.lib.stride_tricks.sliding_window_view(padded, (28, 28), axis=(1, 2))
-    down, right = random.integers(0, 5, (2, len(images)))
+    down, right = random.integers(0, 3, (2, len(images)))
     return windows[np.arange(len(images)), down, right]

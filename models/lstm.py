@@ -5,7 +5,7 @@ from keras import layers
 
 dataset = "mnist"
 batch_size = 128
-epochs = 12
+epochs = 10
 loss = "sparse_categorical_crossentropy"
 metrics = ["accuracy"]
 
