@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import click
 import typer
 
 from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
@@ -39,6 +38,11 @@ Seed = Annotated[int, typer.Option(help="Of the training and of sampled inputs."
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]
 Runs = Annotated[Path, typer.Option(help="Where trainings are kept and found again.")]
 Unsafe = Annotated[bool, typer.Option("--unsafe", help="Trust Python code inside a .keras file (Lambda layers).")]
+
+Imports = Annotated[
+    list[Path] | None,
+    typer.Option("--import-module", help="Run this .py file first, for the custom layers it registers (repeat)."),
+]
 
 
 @app.command(epilog="Example: isomer train cnn --seed 1")
@@ -93,6 +97,7 @@ def export(
     epochs: Epochs = None,
     runs: Runs = Path("runs"),
     unsafe: Unsafe = False,
+    import_module: Imports = None,
     json: Json = False,
 ) -> None:
     """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
@@ -111,6 +116,7 @@ def export(
             epochs=epochs,
             runs=runs,
             unsafe=unsafe,
+            imports=tuple(import_module or ()),
             observer=terminal,
         )
         _show(terminal, done.to_json(), done.certificate, json)
@@ -167,7 +173,13 @@ def benchmark(
 
 
 @app.command(epilog="Examples: isomer inspect cnn;  isomer inspect model.keras --json;  isomer inspect exports/cnn/1")
-def inspect(models: Models, format: Formats = None, unsafe: Unsafe = False, json: Json = False) -> None:
+def inspect(
+    models: Models,
+    format: Formats = None,
+    unsafe: Unsafe = False,
+    import_module: Imports = None,
+    json: Json = False,
+) -> None:
     """What each format would make of a model, before anything is written; or what a bundle holds."""
 
     def one(name: str, terminal: Terminal) -> int:
@@ -175,7 +187,7 @@ def inspect(models: Models, format: Formats = None, unsafe: Unsafe = False, json
         from pipeline.report.outlook import table
         from pipeline.report.table import matrix
 
-        done = run(name, format=_split(format), unsafe=unsafe)
+        done = run(name, format=_split(format), unsafe=unsafe, imports=tuple(import_module or ()))
         if json:
             terminal.result(done.to_json())
         else:
@@ -215,19 +227,7 @@ def verify(bundle: Bundle, json: Json = False) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `isomer` command."""
-    try:
-        code = app(args=arguments, prog_name="isomer", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        code = EXIT_USAGE
-    except click.ClickException as error:
-        error.show()
-        code = EXIT_USAGE
-    except click.exceptions.Exit as error:
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        code = EXIT_INTERRUPTED
-    sys.exit(code or 0)
+    app(args=arguments, prog_name="isomer")
 
 
 def _each(models: Sequence[str], one: Any, json: bool) -> None:
@@ -238,25 +238,26 @@ def _each(models: Sequence[str], one: Any, json: bool) -> None:
     terminal = Terminal()
     worst = EXIT_PASS
     for name in models:
+        began, failure = time.perf_counter(), ""
         try:
             code = one(name, terminal)
         except IsomerError as error:
             terminal.error(error.what, error.fix)
             code = error.exit_code
-            if json:
-                terminal.result({**result_line(Path(name).stem, "ERROR", None, [], 0.0), "error": str(error)})
+            failure = str(error)
         except KeyboardInterrupt as error:
-            kept = getattr(error, "kept", "Nothing was published; earlier bundles are as they were.")
+            kept = getattr(error, "kept", f"Nothing of '{name}' was published; earlier bundles are as they were.")
             terminal.error("interrupted.", kept)
             raise typer.Exit(EXIT_INTERRUPTED) from None
         except Exception as error:
             if os.environ.get("ISOMER_VERBOSE"):
                 raise
-            terminal.error(
-                f"isomer failed on '{name}' in a way it does not know: {type(error).__name__}: {error}",
-                "Please report it with the output of the same command under ISOMER_VERBOSE=1.",
-            )
+            failure = f"isomer failed on '{name}' in a way it does not know: {type(error).__name__}: {error}"
+            terminal.error(failure, "Please report it with the output of the same command under ISOMER_VERBOSE=1.")
             code = EXIT_ENVIRONMENT
+        if json and failure:
+            model = Path(name).stem or name or "?"
+            terminal.result({**result_line(model, "ERROR", None, [], time.perf_counter() - began), "error": failure})
         worst = max(worst, code)
     raise typer.Exit(worst)
 
