@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,9 @@ def test_documented_commands_run(tmp_path: Path) -> None:
 def test_links_to_files_of_the_repository_lead_somewhere(page: Path) -> None:
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_the_overrides_for_tool_installs_are_the_projects_own() -> None:
+    """`uv tool install` does not read [tool.uv]; overrides.txt repeats it."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    assert (ROOT / "overrides.txt").read_text().split("\n")[:-1] == project["tool"]["uv"]["override-dependencies"]
