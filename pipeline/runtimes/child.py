@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import queue
+import shutil
+import signal
 import sys
+import threading
 import time
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +50,33 @@ def _time(runtime: Any, inputs: Tensors, calls: int, warmup: int) -> list[float]
     return seconds
 
 
+def _listen(scratch: Path) -> Iterator[dict[str, Any]]:
+    """What the parent asks for, until it says exit.
+
+    Read in a thread of its own, so that the end of the parent is noticed in the midst of a long import or run:
+    whoever kills it leaves neither this process, nor one that it started, nor the scratch directory behind.
+    """
+    lines: queue.Queue[bytes] = queue.Queue()
+
+    def read() -> None:
+        pending = b""
+        # Not sys.stdin: a thread that waits inside its lock would keep the interpreter from ending.
+        while chunk := os.read(0, 65536):
+            *whole, pending = (pending + chunk).split(b"\n")
+            for line in whole:
+                lines.put(line)
+        shutil.rmtree(scratch, ignore_errors=True)
+        if os.getpgid(0) == os.getpid():
+            os.killpg(0, signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=read, daemon=True).start()
+    return iter(lambda: json.loads(lines.get()), {"do": "exit"})
+
+
 def serve(module: str, device: str, replies: int, scratch: Path) -> None:
-    """The child's loop: answer requests until told to exit or until the parent is gone."""
+    """The child's loop: answer requests until told to exit; ends at once if the parent does."""
+    requests = _listen(scratch)
     runtime: Any = None
     absent: RuntimeUnavailable | None = None
     try:
@@ -55,10 +85,7 @@ def serve(module: str, device: str, replies: int, scratch: Path) -> None:
     except RuntimeUnavailable as error:
         absent = error
     with os.fdopen(replies, "w") as out:
-        for count, line in enumerate(sys.stdin):
-            request = json.loads(line)
-            if request["do"] == "exit":
-                break
+        for count, request in enumerate(requests):
             try:
                 if absent is not None:
                     raise absent
@@ -70,8 +97,14 @@ def serve(module: str, device: str, replies: int, scratch: Path) -> None:
                 reply = {"error": f"{type(error).__name__}: {str(error)[:_LAST_WORDS]}"}
             out.write(json.dumps(reply) + "\n")
             out.flush()
-    if runtime is not None:
-        runtime.deactivate()
+    try:
+        if runtime is not None:
+            runtime.deactivate()
+    finally:
+        # Here, not in the parent alone: it may be killed while it waits for us. Nothing of ours needs the
+        # interpreter's own end, which takes TensorFlow a second.
+        shutil.rmtree(scratch, ignore_errors=True)
+        os._exit(0)
 
 
 if __name__ == "__main__":

@@ -39,20 +39,26 @@ class Worker:
 
     def __init__(self, module: str, device: str, timeout: float = 300.0, seed: int = 0) -> None:
         self.timeout = timeout
+        self._command = [sys.executable, "-m", "pipeline.runtimes.child", module, device]
+        self._environment = {**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._scratch = Path(tempfile.mkdtemp(prefix="isomer-"))
+        self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}
+        self._start()
+
+    def _start(self) -> None:
         self._stderr = (self._scratch / "stderr").open("wb")
         read, write = os.pipe()
         self._replies = os.fdopen(read, "rb", buffering=0)
         self._pending = b""
-        self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}
+        self._asked = self._idle = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "pipeline.runtimes.child", module, device, str(write), str(self._scratch)],
+            [*self._command, str(write), str(self._scratch)],
             stdin=subprocess.PIPE,
             stdout=self._stderr,
             stderr=self._stderr,
             pass_fds=(write,),
             start_new_session=True,
-            env={**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"},
+            env=self._environment,
         )
         os.close(write)
 
@@ -65,9 +71,14 @@ class Worker:
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
         """Load an artifact in the child; returns its environment record.
 
+        A child that an earlier artifact took down is started anew: a crash is the verdict of one cell only.
+
         Raises:
             RuntimeUnavailable, RuntimeCrash.
         """
+        if self._asked and self._process.poll() is not None:
+            self._release()
+            self._start()
         request = {"do": "activate", "artifact": artifact.to_json(), "path": str(path.resolve())}
         environment: dict[str, Any] = self._call(request)["environment"]
         return environment
@@ -91,17 +102,26 @@ class Worker:
         return seconds
 
     def close(self) -> None:
-        """End the child and everything that it started, and remove the scratch directory."""
-        if self._process.poll() is None:
+        """End the child and everything that it started, and remove the scratch directory.
+
+        A child that has nothing to put in order (never asked, or interrupted in its work) is not waited for.
+        """
+        if self._idle and self._process.poll() is None:
             try:
                 self._send({"do": "exit"})
                 self._process.wait(timeout=10)
             except (OSError, subprocess.TimeoutExpired):
                 pass
+        self._release()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _release(self) -> None:
         self._kill()
+        assert self._process.stdin is not None
+        with contextlib.suppress(OSError):
+            self._process.stdin.close()
         self._replies.close()
         self._stderr.close()
-        shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _ship(self, inputs: Mapping[str, np.ndarray]) -> list[tuple[str, str]]:
         if id(inputs) not in self._sent:
@@ -120,11 +140,13 @@ class Worker:
         self._process.stdin.flush()
 
     def _call(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._asked, self._idle = True, False
         try:
             self._send(request)
         except OSError:
             raise RuntimeCrash(self._died()) from None
         reply = self._receive()
+        self._idle = True
         if reply.get("unavailable"):
             raise RuntimeUnavailable(reply["error"], reply.get("fix", ""))
         if "error" in reply:
