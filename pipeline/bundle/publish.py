@@ -6,17 +6,21 @@ import errno
 import fcntl
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.errors import EnvironmentFault
+from pipeline.errors import EnvironmentFault, IsomerError
 
 # TensorFlow Serving's poller reads integer names only; the dot hides the rest from people too.
 _STAGING = ".staging-"
 _LOCK = ".lock"
+
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST)
 
 
 @contextmanager
@@ -41,7 +45,7 @@ def staging(base: Path) -> Iterator[Path]:
             shutil.rmtree(left, ignore_errors=True)
         with _writable(base):
             directory = Path(tempfile.mkdtemp(prefix=_STAGING, dir=base))
-        directory.chmod(0o755)
+            directory.chmod(0o755)
         try:
             with _writable(base):
                 yield directory
@@ -53,14 +57,16 @@ def staging(base: Path) -> Iterator[Path]:
 
 def next_version(base: Path) -> int:
     """One more than the highest integer directory."""
-    taken = [int(p.name) for p in base.iterdir() if p.name.isdigit()] if base.is_dir() else []
-    return max(taken, default=0) + 1
+    return max((int(p.name) for p in _versions(base)), default=0) + 1
 
 
 def latest(base: Path) -> Path | None:
     """The directory with the highest version, if there is one."""
-    versions = [p for p in base.iterdir() if p.name.isdigit() and p.is_dir()] if base.is_dir() else []
-    return max(versions, key=lambda p: int(p.name), default=None)
+    return max((p for p in _versions(base) if p.is_dir()), key=lambda p: int(p.name), default=None)
+
+
+def _versions(base: Path) -> list[Path]:
+    return [p for p in base.iterdir() if p.name.isascii() and p.name.isdigit()] if base.is_dir() else []
 
 
 def publish(directory: Path, version: int) -> Path:
@@ -81,7 +87,7 @@ def reject(directory: Path) -> Path:
 
 def _rename(directory: Path, target: Path) -> Path:
     for path in directory.rglob("*"):
-        if path.is_file():
+        if path.is_file() or path.is_dir():
             _sync(path)
     _sync(directory)
     directory.rename(target)
@@ -100,15 +106,38 @@ def _sync(path: Path) -> None:
 
 @contextmanager
 def _writable(base: Path) -> Iterator[None]:
-    """Turn the operating system's refusals into one sentence each."""
+    """Turn the operating system's refusals into one sentence each, whichever library passes them on."""
     try:
         yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            what = f"The disk of '{base}' is full; nothing was published."
-            raise EnvironmentFault(what, "Free some space.") from error
-        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR, errno.EEXIST):
-            raise EnvironmentFault(
-                f"'{base}' cannot be written: {os.strerror(error.errno)}.", "Choose another --output."
-            ) from error
+    except IsomerError:
         raise
+    except Exception as error:
+        code = _refusal(error)
+        if code in _FULL:
+            place = min((base, Path(tempfile.gettempdir())), key=_free)
+            what = f"There is no room to write below '{place}': {os.strerror(code)}. Nothing was published."
+            raise EnvironmentFault(what, "Free some space.") from error
+        if code in _CLOSED and _concerns(error, base):
+            what = f"'{base}' cannot be written: {os.strerror(code)}."
+            raise EnvironmentFault(what, "Choose another --output.") from error
+        raise
+
+
+def _refusal(error: Exception) -> int:
+    """The system's error code behind an exception, or 0. TensorFlow and HDF5 keep no more than its text."""
+    if isinstance(error, OSError) and error.errno:
+        return error.errno
+    return next((code for code in (*_FULL, *_CLOSED) if os.strerror(code) in str(error)), 0)
+
+
+def _concerns(error: Exception, base: Path) -> bool:
+    """Whether a refusal is about the output, and not about a file that was to be read."""
+    ours = Path(base).absolute()
+    if isinstance(error, OSError) and error.filename is not None:
+        theirs = Path(os.fsdecode(error.filename)).absolute()
+        return ours in (theirs, *theirs.parents) or theirs in ours.parents
+    return str(ours) in str(error)
+
+
+def _free(place: Path) -> int:
+    return shutil.disk_usage(place).free if place.exists() else sys.maxsize
