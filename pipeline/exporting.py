@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import formats, runtimes, sources
+from pipeline import formats, keras_file, runtimes, sources
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest, publish
 from pipeline.capture import Capture, capture
@@ -90,6 +90,7 @@ def export(
     epochs: int | None = None,
     runs: Path = RUNS,
     unsafe: bool = False,
+    imports: Sequence[Path] = (),
     observer: Observer | None = None,
 ) -> Exported:
     """Export one model to every format, judge every cell, and publish the bundle if all is well.
@@ -103,6 +104,7 @@ def export(
         epochs: train at most so many.
         runs: where trainings are kept and found again.
         unsafe: allow Python code inside a `.keras` file.
+        imports: Python files to run first, for the custom layers that they register with Keras.
         observer: told what goes on.
 
     Raises:
@@ -110,11 +112,13 @@ def export(
     """
     began = time.perf_counter()
     observer = observer or Observer()
-    source = sources.resolve(model)
+    source = sources.resolve(model, unsafe)
     writers = formats.select(format)
     entries = runtimes.select(tuple(runtime), tuple(device), tuple(f.name for f in writers))
     with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
+        for file in imports:
+            keras_file.import_module(file)
         loaded = sources.load(source, data=data, seed=seed, epochs=epochs, runs=runs, unsafe=unsafe, observer=observer)
         observer.stage(source.name, "capturing")
         captured = capture(loaded.model)

@@ -62,10 +62,17 @@ class Inspection:
         }
 
 
-def inspect(target: str, *, format: Sequence[str] = (), unsafe: bool = False) -> Inspection:
+def inspect(
+    target: str, *, format: Sequence[str] = (), unsafe: bool = False, imports: Sequence[Path] = ()
+) -> Inspection:
     """Look at a bundle (its certificate, without TensorFlow), or at a recipe or `.keras` file (per format).
 
     A recipe is built, not trained.
+
+    Args:
+        format: only these formats.
+        unsafe: allow Python code inside a `.keras` file.
+        imports: Python files to run first, for the custom layers that they register with Keras.
 
     Raises:
         UsageError: there is no such thing, or it cannot be captured.
@@ -77,12 +84,14 @@ def inspect(target: str, *, format: Sequence[str] = (), unsafe: bool = False) ->
         document = certificate.read(bundle)
         signature = Signature.from_json(document["signature"])
         return Inspection(document["model"], "bundle", signature, document["parameters"], (), document)
-    source = sources.resolve(target)
+    source = sources.resolve(target, unsafe)
     writers = formats.select(format)
     from pipeline import keras_file, recipes
     from pipeline.capture import capture
     from pipeline.legalize import legalize
 
+    for file in imports:
+        keras_file.import_module(file)
     model = keras_file.load(source.path, unsafe) if source.kind == "keras-file" else recipes.load(source.path).build()
     captured = capture(model)
     outlook = []

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import sys
+import traceback
 import warnings
 import zipfile
+from contextlib import redirect_stdout
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +19,48 @@ from pipeline.errors import ModelError
 # A real config is kilobytes; a weights file larger than its archive by this factor is a decompression bomb.
 _MAX_CONFIG_BYTES = 64 << 20
 _MAX_INFLATION = 200
+
+
+def check(path: Path, unsafe: bool = False) -> None:
+    """Look at a file from outside: what can be said of it without Keras, in a fraction of a second.
+
+    Raises:
+        ModelError: the file is missing, corrupt, of another Keras, or holds code.
+    """
+    config = _read_config(path)
+    if not unsafe and (lambdas := _lambda_layers(config)):
+        raise ModelError(
+            f"'{path}' has Lambda layers ({', '.join(lambdas)}): Python code that loading the file would trust.",
+            "Replace them by a registered layer, or pass --unsafe if you trust whoever wrote the file.",
+        )
+
+
+def import_module(path: Path) -> None:
+    """Run a Python file of the user's once, for the custom layers that it registers with Keras.
+
+    Raises:
+        ModelError: there is no such file, or it raises.
+    """
+    path = path.absolute()
+    name = f"isomer_import_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
+    spec = spec_from_file_location(name, path) if path.is_file() else None
+    if spec is None or spec.loader is None:
+        raise ModelError(f"There is no Python file '{path}'.", "Give --import-module the path of a .py file.")
+    if name in sys.modules:
+        return
+    frameworks.load()
+    module = module_from_spec(spec)
+    sys.modules[name] = module  # where dataclasses and Keras look a class's module up
+    try:
+        with redirect_stdout(sys.stderr):
+            spec.loader.exec_module(module)
+    except (Exception, SystemExit) as error:
+        del sys.modules[name]
+        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
+        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
+        raise ModelError(
+            f"'{path}', line {line}, raised {type(error).__name__}: {_first_line(error)}.", "Correct the file."
+        ) from error
 
 
 def load(path: Path, unsafe: bool = False) -> Any:
@@ -30,12 +77,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
         ModelError: the file is missing, corrupt, of another Keras, holds code, or does not restore
             every weight that it stores.
     """
-    config = _read_config(path)
-    if not unsafe and (lambdas := _lambda_layers(config)):
-        raise ModelError(
-            f"'{path}' has Lambda layers ({', '.join(lambdas)}): Python code that loading the file would trust.",
-            "Replace them by a registered layer, or pass --unsafe if you trust whoever wrote the file.",
-        )
+    check(path, unsafe)
     frameworks.load()
     import keras
 
@@ -72,7 +114,9 @@ def _read_config(path: Path) -> dict[str, Any]:
             if damaged := archive.testzip():
                 raise ModelError(f"'{path}' is corrupt: '{damaged}' fails its checksum.", "Save or copy it again.")
             config: dict[str, Any] = json.loads(archive.read("config.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError, EOFError, OSError, NotImplementedError) as error:
+    except ModelError:
+        raise
+    except Exception as error:  # zipfile, its decompressors and json raise a dozen kinds on damaged input
         raise ModelError(
             f"'{path}' is not a complete .keras archive: {_first_line(error)}.",
             "Save it again with model.save('model.keras').",
@@ -135,5 +179,5 @@ def _first_line(error: BaseException) -> str:
 
 def _advice(error: BaseException) -> str:
     if "Could not locate" in str(error):
-        return "Import the module that registers its custom classes: --import-module my_layers.py"
+        return "Name the Python file that registers its custom classes: --import-module my_layers.py"
     return "Check that it was saved by Keras 3 and is complete."

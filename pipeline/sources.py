@@ -60,16 +60,20 @@ class Loaded:
     receipt: dict[str, Any] | None
 
 
-def resolve(text: str) -> Source:
+def resolve(text: str, unsafe: bool = False) -> Source:
     """Find what a name or path means; quick, imports neither TensorFlow nor the recipe.
 
+    Args:
+        unsafe: allow Python code inside a `.keras` file.
+
     Raises:
-        UsageError: there is no such recipe or file.
+        UsageError: there is no such recipe or file, or a `.keras` file that is damaged or refused.
     """
     path = Path(text)
     if path.suffix.lower() in _MODEL_SUFFIXES:
         if not path.is_file():
             raise ModelError(f"There is no file '{path}'.", "Give the path of a .keras file or the name of a recipe.")
+        keras_file.check(path, unsafe)
         return Source("keras-file", path.stem, path, sha256(path))
     path = recipes.find(text)
     return Source("recipe", path.stem, path, sha256(path))
