@@ -107,7 +107,7 @@ def read(root: Path) -> dict[str, Any]:
     path = root / NAME
     try:
         certificate: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise BundleError(f"'{path}' cannot be read: {error}.", "Export the model again.") from error
     schemas.validate(certificate, "certificate")
     return certificate

@@ -89,7 +89,7 @@ def read(root: Path) -> dict[str, Any]:
         raise BundleError(f"'{root}' has no {NAME}: it is no bundle, or half of one.", "Export the model again.")
     try:
         manifest: dict[str, Any] = json.loads(path.read_text())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise BundleError(f"'{path}' is not JSON: {error}.", "Export the model again.") from error
     schemas.validate(manifest, "manifest")
     return manifest

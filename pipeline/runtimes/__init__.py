@@ -66,19 +66,30 @@ def select(
     """The entries that match, in table order; empty filters match all.
 
     Raises:
-        UsageError: a name that no entry has.
+        UsageError: a name or a device that no entry has, or nothing matches.
     """
     known = {e.name for e in RUNTIMES}
     for name in names:
         if name not in known:
             raise UsageError(f"There is no runtime '{name}'.", f"Choose from {', '.join(sorted(known))}.")
-    return tuple(
+    offered = {e.device for e in RUNTIMES}
+    for device in devices:
+        if device not in offered:
+            raise UsageError(f"There is no device '{device}'.", f"Choose from {', '.join(sorted(offered))}.")
+    chosen = tuple(
         e
         for e in RUNTIMES
         if (not names or e.name in names)
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
     )
+    if not chosen:
+        asked = ", ".join((*names, *devices))
+        raise UsageError(
+            f"Nothing would be judged: '{asked}' leaves no runtime for {', '.join(formats)}.",
+            "Restrict --runtime and --device less, or give another --format.",
+        )
+    return chosen
 
 
 @contextmanager
