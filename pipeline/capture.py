@@ -76,8 +76,9 @@ def capture(model: Any) -> Capture:
     except Exception as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelError(f"The model '{model.name}' cannot be traced: {reason}", "Does it predict in Keras?") from error
+    # Before freezing, which a seed that is updated would stop.
+    _refuse_random(model.name, traced)
     frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
-    _refuse_random(model.name, frozen)
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
     weights, unread = _weights(model, traced)
     return Capture(Signature(tuple(inputs), outputs, DEFAULT_SIGNATURE), traced, frozen, weights, unread)
@@ -161,8 +162,8 @@ def _weights(model: Any, traced: Any) -> tuple[dict[str, np.ndarray], tuple[str,
     return weights, tuple(unread)
 
 
-def _refuse_random(name: str, frozen: Any) -> None:
-    for node in _all_nodes(frozen.graph.as_graph_def()):
+def _refuse_random(name: str, traced: Any) -> None:
+    for node in _all_nodes(traced.graph.as_graph_def()):
         if _RANDOM.match(node.op):
             raise ModelError(
                 f"The model '{name}' draws random numbers in inference ({node.op} in '{node.name}').",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import warnings
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,14 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
-from pipeline.errors import LegalizationError
+from pipeline.formats.unsupported import first_line, unsupported
 from pipeline.legalize import legalize
 from pipeline.signature import Signature, TensorSpec
 
 # The newest opset that tf2onnx 1.17 writes and that every onnxruntime since 1.14 (2023) reads.
 OPSET = 18
 _STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+_NUMBERED = re.compile(r"(.*)__(\d+)(:\d+)?")
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
@@ -34,16 +36,17 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         tf2onnx_lib.patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 removed; Keras keeps the repair
-    logging.getLogger("tf2onnx").setLevel(logging.ERROR)
+    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it reports as errors is raised below
     legal = legalize(capture, "onnx")
     specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in legal.signature.inputs]
     try:
         model, _ = tf2onnx.convert.from_function(legal.function, input_signature=specs, opset=OPSET)
     except Exception as error:
-        raise _explain(error) from error
-    if unknown := sorted({n.op_type for n in model.graph.node if n.domain not in _STANDARD_DOMAINS}):
-        raise LegalizationError(unknown[0], "?", "onnx", "tf2onnx has no standard operation for it", _ADVICE)
+        raise unsupported(legal, [], f"tf2onnx says: {first_line(error)}") from error
+    if unknown := sorted(foreign(_operators(model))):
+        raise unsupported(legal, [u.rpartition(".")[2] for u in unknown], "the ONNX standard has no operation for it")
     _name_dimensions(model, capture.signature)
+    _renumber(model)
     del model.metadata_props[:]
     onnx.helper.set_model_props(
         model, {"producer": "isomer", "signature": capture.signature.name, "parameters": str(capture.parameters)}
@@ -81,11 +84,7 @@ def constants(path: Path) -> list[np.ndarray]:
 
 def operators(path: Path) -> set[str]:
     """ "Op" for standard operations, "domain.Op" for others."""
-    return {
-        n.op_type if n.domain in _STANDARD_DOMAINS else f"{n.domain}.{n.op_type}"
-        for graph in _graphs(_load(path).graph)
-        for n in graph.node
-    }
+    return _operators(_load(path))
 
 
 def foreign(operators: set[str]) -> set[str]:
@@ -94,6 +93,14 @@ def foreign(operators: set[str]) -> set[str]:
 
     known = {s.name for s in defs.get_all_schemas() if s.domain in _STANDARD_DOMAINS}
     return operators - known
+
+
+def _operators(model: Any) -> set[str]:
+    return {
+        n.op_type if n.domain in _STANDARD_DOMAINS else f"{n.domain}.{n.op_type}"
+        for graph in _graphs(model.graph)
+        for n in graph.node
+    }
 
 
 def _load(path: Path) -> Any:
@@ -130,9 +137,27 @@ def _name_dimensions(model: Any, captured: Signature) -> None:
                 dim.dim_param = "batch" if axis == 0 else f"{value.name}_{axis}"
 
 
-_ADVICE = "See docs/legalization.md for how a rule is added."
+def _renumber(model: Any) -> None:
+    """Make the bytes a function of the capture: tf2onnx ends names in a number that runs on from call to call."""
+    model.graph.doc_string = ""
+    fixed = {v.name for v in (*model.graph.input, *model.graph.output)}
+    numbers: dict[str, int] = {}
 
+    def rename(name: str) -> str:
+        found = _NUMBERED.fullmatch(name)
+        if found is None or name in fixed:
+            return name
+        return f"{found[1]}__{numbers.setdefault(found[2], len(numbers))}{found[3] or ''}"
 
-def _explain(error: Exception) -> LegalizationError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return LegalizationError("an operation", "?", "onnx", f"tf2onnx says: {reason[:300]}", _ADVICE)
+    def visit(graph: Any) -> None:
+        for node in graph.node:
+            node.name = rename(node.name)
+            node.input[:] = [rename(n) for n in node.input]
+            node.output[:] = [rename(n) for n in node.output]
+            for attribute in node.attribute:
+                if attribute.HasField("g"):
+                    visit(attribute.g)
+        for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
+            value.name = rename(value.name)
+
+    visit(model.graph)

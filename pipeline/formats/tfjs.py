@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import re
 import sys
 import tempfile
 import types
@@ -20,15 +21,15 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
-from pipeline.errors import LegalizationError
 from pipeline.formats import size
-from pipeline.legalize import legalize
+from pipeline.formats.unsupported import first_line, unsupported
+from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 _FUSED = ("_FusedMatMul", "_FusedConv2D", "FusedDepthwiseConv2dNative")
 # What tensorflowjs imports at its top and converting a graph model never calls (README, "Why the overrides").
 _STAND_INS = ("tensorflow_decision_forests", "tensorflow_hub", "tf_keras", "tensorflowjs.converters.jax_conversion")
-_ADVICE = "See docs/legalization.md for how a rule is added."
+_REFUSED = re.compile(r"^Unsupported Ops in the model \w+ optimization\n(.*)")
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
@@ -42,13 +43,13 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     legal = legalize(capture, "tfjs")
     path = Path("tfjs") / precision
     target = root / path
-    with tempfile.TemporaryDirectory(prefix="isomer-") as scratch:
+    with tempfile.TemporaryDirectory(prefix=".tfjs-", dir=root) as scratch:
         tf.saved_model.save(tf.Module(), scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
-        _convert(scratch, target, remap=True)
+        _convert(legal, scratch, target, remap=True)
         if _fuses_a_matrix(target):
             # Grappler's `remap` also fuses the sum of a product and a full matrix as a "bias", which TF.js'
             # wasm backend refuses.
-            _convert(scratch, target, remap=False)
+            _convert(legal, scratch, target, remap=False)
     _stamp(target, capture)
     return [Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)]
 
@@ -92,7 +93,7 @@ def foreign(operators: set[str]) -> set[str]:
     return operators - known - {"Const", "Placeholder", "NoOp"}
 
 
-def _convert(saved_model: str, target: Path, remap: bool) -> None:
+def _convert(legal: Legalized, saved_model: str, target: Path, remap: bool) -> None:
     converter = _converter()
     run_grappler = converter._run_grappler
 
@@ -108,8 +109,9 @@ def _convert(saved_model: str, target: Path, remap: bool) -> None:
         with redirect_stdout(StringIO()):
             converter.convert_tf_saved_model(saved_model, str(target), control_flow_v2=True)
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise LegalizationError("an operation", "?", "tfjs", f"the converter says: {reason[:300]}", _ADVICE) from error
+        if refused := _REFUSED.match(str(error)):
+            raise unsupported(legal, refused[1].split(", "), "TF.js has no kernel for it") from error
+        raise unsupported(legal, [], f"the converter says: {first_line(error)}") from error
     finally:
         converter._run_grappler = run_grappler
 
@@ -142,9 +144,15 @@ def _fuses_a_matrix(path: Path) -> bool:
 
 
 def _stamp(path: Path, capture: Capture) -> None:
-    """Name the producer, and restore dimensions and the order that the converter's metadata lost."""
+    """Name the producer, and restore names: the converter loses those of tensors with equal types and shapes."""
     file = path / "model.json"
     model = json.loads(file.read_text())
+    signature = model["signature"]
+    signature["inputs"] = {t["name"].split(":")[0]: t for t in signature["inputs"].values()}
+    # The SavedModel's outputs are `Identity`, `Identity_1`, ... in the order of their names.
+    names = sorted(t.name for t in capture.signature.outputs)
+    places = {("Identity" if k == 0 else f"Identity_{k}"): name for k, name in enumerate(names)}
+    signature["outputs"] = {places[t["name"].split(":")[0]]: t for t in signature["outputs"].values()}
     model["userDefinedMetadata"] = {"producer": "isomer", "parameters": capture.parameters}
     file.write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
 

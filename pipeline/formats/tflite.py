@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,8 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import LegalizationError
-from pipeline.legalize import legalize
+from pipeline.formats.unsupported import unsupported
+from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 BATCH1 = "batch1"
@@ -39,7 +41,7 @@ def _write(capture: Capture, root: Path, precision: str, variant: str, batch: in
     try:
         content = converter.convert()
     except Exception as error:
-        raise _explain(error) from error
+        raise _explain(legal, error) from error
     path = Path("tflite") / ("-".join(filter(None, (precision, variant))) + ".tflite")
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(content)
@@ -110,18 +112,11 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _explain(error: Exception) -> LegalizationError:
+def _explain(legal: Legalized, error: Exception) -> LegalizationError:
     """The converter's pages of MLIR, reduced to the operation and where it came from."""
-    import re
-
-    text = str(error)
-    op = re.search(r"'?tf\.(\w+)'? op", text)
-    layer = re.search(r'loc\(.*?"([^"]+)"', text)
+    text = str(error).strip() or type(error).__name__
+    named = list(dict.fromkeys(re.findall(r"'?tf\.(\w+)'? op", text)))
+    if named:
+        return unsupported(legal, named, "TFLite has no builtin operation for it")
     reason = next((line.strip() for line in text.splitlines() if "error:" in line), text.splitlines()[0])
-    return LegalizationError(
-        op.group(1) if op else "an operation",
-        layer.group(1) if layer else "?",
-        "tflite",
-        f"the converter says: {reason[:300]}",
-        "See docs/legalization.md for how a rule is added.",
-    )
+    return unsupported(legal, [], f"the converter says: {reason[:300].rstrip('. ')}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import numpy as np
@@ -37,3 +38,12 @@ def float_constants(graph: Any) -> list[np.ndarray]:
         visit(node)
         stack.extend(i.split(":")[0] for i in node.input if not i.startswith("^"))
     return list(found.values())
+
+
+def locate(graph: Any, types: Collection[str]) -> tuple[str, str] | None:
+    """Type and Keras layer path of the first operation of these types, functions included; None if there is none."""
+    definition = graph.as_graph_def()
+    for node in [*definition.node, *(n for f in definition.library.function for n in f.node_def)]:
+        if node.op in types:
+            return node.op, node.name.rpartition("/")[0] or node.name
+    return None

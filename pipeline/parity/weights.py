@@ -2,7 +2,8 @@
 
 Parity alone would not see a small change of one weight. The legalized graph tells which of its constants
 come from which Keras weight; the artifact must hold those constants: the very bits, or the same numbers
-times one factor per channel (converters fold a multiplication into the layer before it).
+times one factor per channel (converters fold a multiplication into the layer before it). A constant of the
+same size that shares most of its bits with a weight, but not all, is that weight with some values changed.
 """
 
 from __future__ import annotations
@@ -35,16 +36,15 @@ def check_weights(
         The check; its detail counts the weights found `exact` (their own bits), `folded` (through constants
         computed from them) and `trivial` (all values equal, which converters drop), and lists what is missing.
     """
-    bits = _patterns(held)
-    index = _by_size(held)
+    store = _Store(held)
     counts = {"exact": 0, "folded": 0, "trivial": 0}
     missing = []
-    lost: dict[int, str] = {}
+    lost: dict[int, bool] = {}
     for path, weight in weights.items():
         if weight.dtype.kind != "f":
             continue
         values = weight.astype(np.float32)
-        if _contains(bits, values):
+        if store.holds(values):
             counts["exact"] += 1
         elif np.ptp(values) == 0:
             counts["trivial"] += 1
@@ -52,7 +52,7 @@ def check_weights(
             through = [c for c in expected or () if path in c.sources and c.value.size]
             for constant in through:
                 if id(constant) not in lost:
-                    lost[id(constant)] = "" if _found(constant.value, bits, index) else "missing"
+                    lost[id(constant)] = not _found(constant.value, store)
             if through and not any(lost[id(c)] for c in through):
                 counts["folded"] += 1
             else:
@@ -63,28 +63,47 @@ def check_weights(
     return Check("weights", label, Status.FAIL if missing else Status.PASS, reason, {**counts, "missing": missing})
 
 
-def _patterns(arrays: Sequence[np.ndarray]) -> np.ndarray:
-    """Sorted bit patterns of all float32 values."""
-    flat = [np.ascontiguousarray(a, np.float32).ravel().view(np.uint32) for a in arrays if a.size]
-    return np.unique(np.concatenate(flat)) if flat else np.zeros(0, np.uint32)
+class _Store:
+    """The float constants of an artifact, to look values up in."""
+
+    def __init__(self, held: Sequence[np.ndarray]) -> None:
+        self.by_size: dict[int, list[np.ndarray]] = {}
+        self._patterns: dict[int, list[np.ndarray]] = {}
+        for array in held:
+            if array.size:
+                self.by_size.setdefault(array.size, []).append(array)
+                self._patterns.setdefault(array.size, []).append(_pattern(array))
+        alone = [p for patterns in self._patterns.values() for p in patterns]
+        self._all = np.unique(np.concatenate(alone)) if alone else np.zeros(0, np.uint32)
+
+    def holds(self, values: np.ndarray) -> bool:
+        """An array of this size has these bits; or several arrays together do, and none has nearly the same."""
+        ours = _pattern(values)
+        if any(np.array_equal(ours, theirs) for theirs in self._patterns.get(values.size, ())):
+            return True
+        return not self.nearly_holds(values) and bool(np.isin(ours, self._all, assume_unique=True).all())
+
+    def nearly_holds(self, values: np.ndarray) -> bool:
+        """An array of this size has most of these bits, and others in place of the rest."""
+        ours = _pattern(values)
+        return any(
+            len(ours) / 2 < np.isin(ours, theirs, assume_unique=True).sum() < len(ours)
+            for theirs in self._patterns.get(values.size, ())
+        )
 
 
-def _contains(bits: np.ndarray, values: np.ndarray) -> bool:
-    return bool(np.isin(np.ascontiguousarray(values, np.float32).ravel().view(np.uint32), bits).all())
+def _pattern(array: np.ndarray) -> np.ndarray:
+    """The distinct bit patterns of an array's values as float32, sorted."""
+    return np.unique(np.ascontiguousarray(array, np.float32).ravel().view(np.uint32))
 
 
-def _by_size(arrays: Sequence[np.ndarray]) -> dict[int, list[np.ndarray]]:
-    index: dict[int, list[np.ndarray]] = {}
-    for array in arrays:
-        index.setdefault(array.size, []).append(array)
-    return index
-
-
-def _found(value: np.ndarray, bits: np.ndarray, index: dict[int, list[np.ndarray]]) -> bool:
+def _found(value: np.ndarray, store: _Store) -> bool:
     values = value.astype(np.float32)
-    if np.ptp(values) == 0 or _contains(bits, values):
+    if np.ptp(values) == 0 or store.holds(values):
         return True
-    return any(_scaled(values, other.astype(np.float32)) for other in index.get(values.size, ()))
+    if store.nearly_holds(values):
+        return False
+    return any(_scaled(values, other.astype(np.float32)) for other in store.by_size.get(values.size, ()))
 
 
 def _scaled(ours: np.ndarray, theirs: np.ndarray) -> bool:
