@@ -14,8 +14,9 @@ import socket
 import sys
 import zipfile
 from contextlib import redirect_stdout
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
+from functools import cached_property
 from pathlib import Path
 from typing import IO
 
@@ -39,12 +40,13 @@ REMEDY = "Give MNIST with --data FILE or ISOMER_MNIST=FILE: an .npz with x_train
 Raw = dict[str, np.ndarray]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
     """Labelled images, split into training and test.
 
     Attributes:
         name: "mnist" or "digits": what the arrays really are.
+        raw: the four arrays as uint8, by name.
         x_train, x_test: images, float32 in [0, 1] (byte / 255), shape (N, 28, 28).
         y_train, y_test: labels, int64 in [0, classes), shape (N,).
         classes: number of labels.
@@ -55,15 +57,29 @@ class Dataset:
     """
 
     name: str
-    x_train: np.ndarray
-    y_train: np.ndarray
-    x_test: np.ndarray
-    y_test: np.ndarray
+    raw: Raw = field(repr=False)
     classes: int
     origin: str
     sha256: str
     substitute: bool = False
     notice: str = ""
+
+    # Converted when they are first asked for: an export has no use for the training images.
+    @cached_property
+    def x_train(self) -> np.ndarray:
+        return _scale(self.raw["x_train"])
+
+    @cached_property
+    def y_train(self) -> np.ndarray:
+        return self.raw["y_train"].astype(np.int64)
+
+    @cached_property
+    def x_test(self) -> np.ndarray:
+        return _scale(self.raw["x_test"])
+
+    @cached_property
+    def y_test(self) -> np.ndarray:
+        return self.raw["y_test"].astype(np.int64)
 
 
 def load(name: str = "mnist", data: Path | None = None, download: bool = False) -> Dataset:
@@ -107,14 +123,18 @@ def load(name: str = "mnist", data: Path | None = None, download: bool = False) 
 def _wrap(name: str, raw: Raw, origin: str, notice: str = "") -> Dataset:
     return Dataset(
         name,
-        **{part: raw[part].astype(np.float32) / np.float32(255) for part in ("x_train", "x_test")},
-        **{part: raw[part].astype(np.int64) for part in ("y_train", "y_test")},
+        raw,
         classes=10,
         origin=origin,
-        sha256=_digest(raw),
+        # Reading MNIST has compared this digest already.
+        sha256=MNIST_SHA256 if name == "mnist" else _digest(raw),
         substitute=bool(notice),
         notice=notice,
     )
+
+
+def _scale(images: np.ndarray) -> np.ndarray:
+    return images.astype(np.float32) / np.float32(255)
 
 
 def _digest(raw: Raw) -> str:
