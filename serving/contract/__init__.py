@@ -1,0 +1,1 @@
+"""TensorFlow Serving's REST contract: paths, JSON in and out, status codes, error texts. Pure functions."""

@@ -1,0 +1,1 @@
+"""The life of a version: found on disk, checked, loaded, serving, unloaded."""

@@ -1,0 +1,114 @@
+"""The gate: a version takes traffic only if the loaded engine answers the goldens within their budgets.
+
+The arithmetic is that of docs/parity.md, written again: the bundle's files are the whole contract between what
+exports and what serves.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from serving.engines.base import Engine
+from serving.errors import Refused
+from serving.lifecycle.batches import run
+from serving.lifecycle.bundle import Samples
+from serving.signature import Signature
+
+# Bits of a float32 significand behind the point.
+_FRACTION_BITS = 23
+# Rows that are also run alone: requests mostly are, and a wrong batch dimension shows.
+_SINGLES = 3
+
+
+@dataclass(frozen=True)
+class Report:
+    """What the gate saw.
+
+    Attributes:
+        rows: that were replayed.
+        error_ulp, budget_ulp: of the row that came closest to its budget.
+    """
+
+    rows: int
+    error_ulp: float
+    budget_ulp: float
+
+
+def check_signature(signature: Signature, certified: Signature) -> None:
+    """The artifact has the certificate's inputs and outputs.
+
+    Raises:
+        Refused: a name or type differs.
+    """
+    for kind, ours, theirs in (
+        ("inputs", signature.inputs, certified.inputs),
+        ("outputs", signature.outputs, certified.outputs),
+    ):
+        found, wanted = ({t.name: t.dtype for t in side} for side in (ours, theirs))
+        if found != wanted:
+            raise Refused(f"the artifact's {kind} are {found}, the certificate says {wanted}")
+
+
+def replay(engine: Engine, signature: Signature, samples: Samples) -> Report:
+    """Run the samples, all together and some alone, and compare each answer with its budget.
+
+    Raises:
+        Refused: an answer is beyond its budget.
+        ServingError: the engine fails.
+    """
+    worst = judge(run(engine, signature, samples.inputs), samples, slice(None))
+    for row in range(min(_SINGLES, samples.rows)):
+        rows = slice(row, row + 1)
+        alone = run(engine, signature, {n: v[rows] for n, v in samples.inputs.items()})
+        worst = max(worst, judge(alone, samples, rows))
+    return Report(samples.rows, worst[1], worst[2])
+
+
+def judge(actual: Mapping[str, np.ndarray], samples: Samples, rows: slice) -> tuple[float, float, float]:
+    """Compare answers with the samples of the same rows.
+
+    Returns:
+        Of the row closest to its budget: error / budget, error and budget; the last two in ULP.
+
+    Raises:
+        Refused: the names or shapes differ, or a row is beyond its budget.
+    """
+    if actual.keys() != samples.exact.keys():
+        raise Refused(f"golden samples: outputs are {sorted(actual)}, expected {sorted(samples.exact)}")
+    worst = (0.0, 0.0, 0.0)
+    for name, everything in samples.exact.items():
+        value, truth = actual[name], everything[rows]
+        if value.shape != truth.shape:
+            raise Refused(f"golden samples: output '{name}' is {list(value.shape)}, expected {list(truth.shape)}")
+        if name not in samples.limits:
+            if not np.array_equal(value, truth):
+                raise Refused(f"golden samples: output '{name}' is not what it was when it was exported")
+            continue
+        required = np.isfinite(samples.reference[name][rows]) & np.isfinite(truth)
+        errors = _ulp_errors(value, truth, required, samples.scales[name][rows])
+        limits = samples.limits[name][rows]
+        excess = errors / limits
+        row = int(np.argmax(excess))
+        # Written so that NaN fails.
+        if not excess[row] <= 1.0:
+            beyond = int(np.count_nonzero(~(excess <= 1.0)))
+            raise Refused(
+                f"golden samples: output '{name}' is off by {errors[row]:.3g} ULP in row {row + (rows.start or 0)}, "
+                f"the budget is {limits[row]:.3g}; {beyond} of {len(excess)} rows are beyond it: the version does "
+                "not answer like its certificate"
+            )
+        worst = max(worst, (float(excess[row]), float(errors[row]), float(limits[row])))
+    return worst
+
+
+def _ulp_errors(value: np.ndarray, truth: np.ndarray, required: np.ndarray, scales: np.ndarray) -> np.ndarray:
+    """Largest error of each row in ULP of its scale; float64 [rows]. What is not finite counts as infinite."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.abs(value.astype(np.float64) - truth)
+    difference = np.where(np.isfinite(difference), difference, np.inf)
+    difference = np.where(required, difference, 0.0).reshape(len(truth), -1)
+    ulp = np.exp2(np.floor(np.log2(scales)) - _FRACTION_BITS)
+    return difference.max(axis=1, initial=0.0) / ulp

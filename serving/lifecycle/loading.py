@@ -1,0 +1,132 @@
+"""From a version's directory to something that may take traffic."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from serving.contract.fast import FastBodies
+from serving.engines import AUTO, ENTRIES, Engine, Entry
+from serving.errors import EngineUnavailable, Internal, Refused, ServingError
+from serving.lifecycle import gate
+from serving.lifecycle.bundle import Bundle
+from serving.signature import DEFAULT_SIGNATURE, Signature
+
+# Weight of the newest call in the average of seconds per row.
+_NEWEST = 0.2
+
+
+@dataclass
+class Servable:
+    """One loaded version.
+
+    Attributes:
+        model, version: what it is.
+        engine: what runs it; `artifact`: the file that it loaded, below the version's directory.
+        report: what the gate saw; None without a gate.
+        seconds: that loading took.
+        users: requests that hold it; it is closed when there are none.
+        row_seconds: average of one row in one call; infinite until the first call.
+    """
+
+    model: str
+    version: int
+    engine: Engine
+    artifact: str
+    report: gate.Report | None
+    seconds: float
+    users: int = 0
+    row_seconds: float = float("inf")
+    bodies: dict[str, FastBodies] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.bodies = {name: FastBodies(s) for name, s in self.signatures.items()}
+
+    @property
+    def signatures(self) -> Mapping[str, Signature]:
+        return self.engine.signatures
+
+    def observe(self, seconds: float, rows: int) -> None:
+        """Take one call into the average."""
+        each = seconds / max(rows, 1)
+        known = self.row_seconds != float("inf")
+        self.row_seconds = (1 - _NEWEST) * self.row_seconds + _NEWEST * each if known else each
+
+
+def load(model: str, version: int, directory: Path, engine: str, gated: bool, threads: int) -> Servable:
+    """Check, load and replay one version. Blocks; meant for a thread.
+
+    Raises:
+        ServingError: it must not take traffic; the text says why.
+    """
+    began = time.perf_counter()
+    try:
+        if gated:
+            loaded, path, report = _load_bundle(directory, engine, threads)
+        else:
+            (loaded, path), report = _load_foreign(directory, engine, threads), None
+    except ServingError:
+        raise
+    except Exception as error:  # whatever a file does to a library, the server goes on
+        raise Internal(f"{type(error).__name__}: {error}") from error
+    artifact = path.relative_to(directory).as_posix()
+    return Servable(model, version, loaded, artifact, report, time.perf_counter() - began)
+
+
+def _load_bundle(directory: Path, engine: str, threads: int) -> tuple[Engine, Path, gate.Report]:
+    bundle = Bundle(directory)
+    reasons = []
+    for entry in _wanted(engine):
+        path = bundle.artifact(entry)
+        if path is None:
+            reasons.append(f"no {entry.name} artifact passed in {entry.runtime} on the CPU")
+            continue
+        try:
+            loader = entry.load()
+        except ImportError as error:
+            reasons.append(f"{entry.runtime} is not installed ({error})")
+            continue
+        # From here on nothing is skipped: an artifact that passed and no longer does condemns the whole bundle.
+        loaded = loader(path, bundle.content(path) if entry.suffix else None, threads)
+        signature = _default(loaded)
+        gate.check_signature(signature, bundle.signature)
+        return loaded, path, gate.replay(loaded, signature, bundle.samples())
+    raise EngineUnavailable("; ".join(reasons))
+
+
+def _load_foreign(directory: Path, engine: str, threads: int) -> tuple[Engine, Path]:
+    """By what lies there: <format>/float32.<suffix> as in bundles, or the only such file in the directory."""
+    reasons = []
+    for entry in _wanted(engine):
+        path = _find(directory, entry)
+        if path is None:
+            reasons.append(f"no {entry.name} artifact")
+            continue
+        try:
+            loader = entry.load()
+        except ImportError as error:
+            reasons.append(f"{entry.runtime} is not installed ({error})")
+            continue
+        return loader(path, None, threads), path
+    raise EngineUnavailable("; ".join(reasons))
+
+
+def _find(directory: Path, entry: Entry) -> Path | None:
+    if not entry.suffix:
+        return directory if (directory / "saved_model.pb").is_file() else None
+    usual = directory / entry.name / f"float32{entry.suffix}"
+    found = [usual] if usual.is_file() else list(directory.glob(f"*{entry.suffix}"))
+    return found[0] if len(found) == 1 else None
+
+
+def _wanted(engine: str) -> list[Entry]:
+    return [ENTRIES[name] for name in (AUTO if engine == "auto" else (engine,))]
+
+
+def _default(engine: Engine) -> Signature:
+    signature = engine.signatures.get(DEFAULT_SIGNATURE)
+    if signature is None:
+        raise Refused(f"the artifact has no signature '{DEFAULT_SIGNATURE}', only {sorted(engine.signatures)}")
+    return signature

@@ -1,0 +1,45 @@
+"""Events as JSON, one object a line, on stderr; set up by the entry point."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import Any
+
+_LOGGER = logging.getLogger("serving")
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds")
+        line = {"time": time, "level": record.levelname.lower(), "event": record.getMessage()}
+        line |= getattr(record, "fields", {})
+        if record.exc_info:
+            line["trace"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+def configure() -> None:
+    """Send events to stderr."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_Lines())
+    _LOGGER.handlers[:] = [handler]
+    _LOGGER.setLevel(logging.INFO)
+    _LOGGER.propagate = False
+
+
+def info(event: str, **fields: Any) -> None:
+    """Something expected happened."""
+    _LOGGER.info(event, extra={"fields": fields})
+
+
+def warning(event: str, **fields: Any) -> None:
+    """Something that an operator should know."""
+    _LOGGER.warning(event, extra={"fields": fields})
+
+
+def error(event: str, trace: bool = False, **fields: Any) -> None:
+    """Something failed; with the current exception's trace if asked for."""
+    _LOGGER.error(event, extra={"fields": fields}, exc_info=trace)

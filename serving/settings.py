@@ -1,0 +1,58 @@
+"""What a user can set, in one place, with its defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ENGINES = ("auto", "onnx", "tflite", "savedmodel")
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on what one client can make the server hold or do.
+
+    Attributes:
+        body: bytes of a request's body, also after gzip: 413 beyond.
+        head: bytes of request line and headers: 431 beyond.
+        rows: of one request: 400 beyond.
+        pending: requests that wait for, or run in, the thread pool: 429 beyond.
+        connections: open at once; more are answered 503 and closed.
+        read_seconds: for a whole request to arrive (408 beyond), and for a response to be taken.
+        idle_seconds: that a connection may be kept alive between requests.
+    """
+
+    body: int = 64 << 20
+    head: int = 64 << 10
+    rows: int = 65536
+    pending: int = 256
+    connections: int = 4096
+    read_seconds: float = 30.0
+    idle_seconds: float = 75.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The server's settings.
+
+    Attributes:
+        root: a directory of models (each a base path with integer versions), or one base path.
+        host, rest_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
+        engine: "auto", "onnx", "tflite" or "savedmodel".
+        gate: check hashes and replay the goldens before a version takes traffic.
+        poll_seconds: between looks at the base paths.
+        threads: of one engine call. Requests run beside each other, so that one is best under load.
+        drain_delay: seconds between becoming unready and closing the listener, for load balancers to notice.
+        drain_seconds: that requests in flight get to finish after that.
+    """
+
+    root: Path
+    host: str = "127.0.0.1"
+    rest_port: int = 8501
+    engine: str = "auto"
+    gate: bool = True
+    poll_seconds: float = 1.0
+    threads: int = 1
+    drain_delay: float = 0.0
+    drain_seconds: float = 30.0
+    limits: Limits = field(default_factory=Limits)
