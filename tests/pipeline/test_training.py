@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from pipeline import datasets, receipt, recipes, training
+from pipeline.bundle import schemas
 from pipeline.epochs import EpochProgress
 from pipeline.errors import EnvironmentFault, ModelError
 
@@ -78,6 +79,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
 def test_the_receipt_tells_the_whole_training(trained: dict[str, Any], digits: datasets.Dataset) -> None:
     written = json.loads((trained["runs"] / "tiny" / "receipt.json").read_text())
     assert written == trained["result"].receipt
+    schemas.validate(written, "receipt")
     assert written["schema"] == "isomer-receipt/1" and written["seed"] == 0
     assert written["recipe"]["name"] == "tiny" and written["recipe"]["sha256"] == trained["recipe"].sha256
     assert written["dataset"]["name"] == "digits" and written["dataset"]["sha256"] == digits.sha256
