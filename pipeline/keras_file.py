@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import traceback
 import warnings
@@ -87,7 +88,7 @@ def load(path: Path, unsafe: bool = False) -> Any:
         try:
             model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
         except Exception as error:
-            raise ModelError(f"Keras cannot load '{path}': {_first_line(error)}", _advice(error)) from error
+            raise ModelError(f"Keras cannot load '{path}': {_cause(error)}", _advice(error)) from error
     _check_weights(path, model)
     return model
 
@@ -170,6 +171,12 @@ def _is_seed(variable: Any) -> bool:
 
 def _all_seed_generators(model: Any) -> list[Any]:
     return [g for layer in model._flatten_layers() for g in getattr(layer, "_seed_generators", [])]
+
+
+def _cause(error: BaseException) -> str:
+    """What Keras says, or what it says at the end of a page about something else."""
+    found = re.search(r"Could not locate (class|function) '[^']{1,200}'", str(error))
+    return f"{found[0]}." if found else _first_line(error)
 
 
 def _first_line(error: BaseException) -> str:

@@ -16,6 +16,7 @@ from pipeline.errors import BundleError
 NAME = "manifest.json"
 SCHEMA = "isomer-manifest/1"
 _CHUNK = 1 << 20
+_SIGNS = ("certificate.json", "model.keras", "saved_model.pb")
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,8 @@ def locate(path: Path) -> Path:
     if (path / NAME).is_file() or not path.is_dir():
         return path
     found = publish.latest(path)
+    if found is None and any((path / name).is_file() for name in _SIGNS):
+        return path  # half of a bundle: whoever reads it says so
     if found is None:
         raise BundleError(f"'{path}' holds no bundle.", "Give a directory such as exports/cnn/1, or export first.")
     return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -124,9 +125,11 @@ def _writable(base: Path) -> Iterator[None]:
 
 
 def _refusal(error: Exception) -> int:
-    """The system's error code behind an exception, or 0. TensorFlow and HDF5 keep no more than its text."""
+    """The system's error code behind an exception, or 0. TensorFlow and HDF5 keep no more than its text, NumPy less."""
     if isinstance(error, OSError) and error.errno:
         return error.errno
+    if isinstance(error, OSError) and re.fullmatch(r"\d+ requested and \d+ written", str(error)):
+        return errno.ENOSPC
     return next((code for code in (*_FULL, *_CLOSED) if os.strerror(code) in str(error)), 0)
 
 
