@@ -37,7 +37,8 @@ class Terminal(Observer):
     def __init__(self, quiet: bool = True) -> None:
         self._began = time.monotonic()
         self._real_out, self._real_err = _keep(1), _keep(2)
-        self.out = Console(file=self._real_out)
+        # A pipe or a log has no width of its own; the matrix is complete at 100 columns.
+        self.out = Console(file=self._real_out, width=None if self._real_out.isatty() else 100)
         self.err = Console(file=self._real_err, highlight=False)
         if quiet and not os.environ.get("ISOMER_VERBOSE"):
             self._log = tempfile.TemporaryFile()

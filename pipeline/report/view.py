@@ -115,6 +115,8 @@ def remark(cell: Cell) -> str:
         if cell.near_ties < cell.label_flips:
             ties = plural(cell.near_ties, "near-tie")
         parts.append(f"{plural(cell.label_flips, 'label flip')}, {ties}.")
+    if 0 < cell.samples < cell.population:
+        parts.append(f"A seeded sample, {samples(cell)}.")
     if cell.samples and cell.environment.get("adapter_is_software"):
         parts.append("Software-rendered: not a GPU.")
     return " ".join(parts)
