@@ -267,7 +267,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _each(models: Sequence[str], one: Any, json: bool) -> None:
     """Run a verb on each model; the worst exit code is the command's. An error in one does not stop the next."""
-    from pipeline.exporting import result_line
+    from pipeline.outcome import result_line
     from pipeline.terminal import Terminal
 
     terminal = Terminal()

@@ -6,7 +6,6 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,8 @@ from pipeline import formats, keras_file, runtimes, sources
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest, publish
 from pipeline.capture import Capture, capture
-from pipeline.cells import Cell, Status
-from pipeline.errors import EXIT_PARITY, EXIT_PASS
+from pipeline.cells import Status
+from pipeline.outcome import Outcome
 from pipeline.parity import budget, contract, oracle, weights
 from pipeline.parity.contract import Check
 from pipeline.parity.judge import Evidence, judge, left_out
@@ -34,50 +33,6 @@ _PRECISION = "float32"
 _KERAS_ROWS = 64
 
 
-@dataclass(frozen=True)
-class Exported:
-    """What became of one model.
-
-    Attributes:
-        model: its name.
-        status: PASS, or FAIL when a cell or a check failed or a required cell is missing.
-        bundle: the published version, or the rejected directory.
-        certificate: the whole evidence.
-        seconds: wall time, training included if there was one.
-    """
-
-    model: str
-    status: Status
-    bundle: Path
-    certificate: dict[str, Any]
-    seconds: float
-
-    @property
-    def cells(self) -> list[Cell]:
-        return [Cell.from_json(c) for c in self.certificate["cells"]]
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_PASS if self.status is Status.PASS else EXIT_PARITY
-
-    def to_json(self) -> dict[str, Any]:
-        """The line that `--json` prints."""
-        return result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
-
-
-def result_line(model: str, status: str, bundle: Path | None, cells: Sequence[Cell], seconds: float) -> dict[str, Any]:
-    """One model's result, in the form that scripts read (schema `result`)."""
-    keys = ("format", "precision", "variant", "runtime", "device", "verdict", "reason")
-    figures = ("max_abs_error", "ulp_error", "accuracy")
-    return {
-        "model": model,
-        "status": str(status),
-        "bundle": None if bundle is None else str(bundle),
-        "cells": [{k: c.to_json()[k] for k in (*keys, *figures)} for c in cells],
-        "seconds": round(seconds, 3),
-    }
-
-
 def export(
     model: str,
     *,
@@ -92,7 +47,7 @@ def export(
     unsafe: bool = False,
     imports: Sequence[Path] = (),
     observer: Observer | None = None,
-) -> Exported:
+) -> Outcome:
     """Export one model to every format, judge every cell, and publish the bundle if all is well.
 
     Args:
@@ -147,7 +102,7 @@ def export(
             seconds=time.perf_counter() - began,
         )
         bundle = _finish(root, source, loaded, artifacts, evidence, document)
-    return Exported(source.name, Status(document["status"]), bundle, document, time.perf_counter() - began)
+    return Outcome(source.name, Status(document["status"]), bundle, document, time.perf_counter() - began)
 
 
 def gather(captured: Capture, loaded: Loaded, data: Path | None, seed: int) -> Evidence:

@@ -7,51 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline import datasets, runtimes
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest
-from pipeline.cells import Cell, Status, overall
-from pipeline.errors import EXIT_PARITY, EXIT_PASS, DatasetError
-from pipeline.exporting import result_line
+from pipeline.cells import overall
+from pipeline.errors import DatasetError
+from pipeline.outcome import Outcome
 from pipeline.parity import inputs
 from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
 from pipeline.signature import Signature
-
-
-@dataclass(frozen=True)
-class Validated:
-    """Cells that were run again.
-
-    Attributes:
-        model, bundle: which.
-        status: PASS if every required cell that was asked for passed.
-        certificate: the bundle's, with these cells and this machine's environment in place of the exported ones.
-        seconds: wall time.
-    """
-
-    model: str
-    bundle: Path
-    status: Status
-    certificate: dict[str, Any]
-    seconds: float
-
-    @property
-    def cells(self) -> list[Cell]:
-        return [Cell.from_json(c) for c in self.certificate["cells"]]
-
-    @property
-    def exit_code(self) -> int:
-        return EXIT_PASS if self.status is Status.PASS else EXIT_PARITY
-
-    def to_json(self) -> dict[str, Any]:
-        """The line that `--json` prints."""
-        return result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
 
 
 def validate(
@@ -62,7 +31,7 @@ def validate(
     device: Sequence[str] = (),
     seed: int | None = None,
     observer: Observer | None = None,
-) -> Validated:
+) -> Outcome:
     """Check the hashes of a bundle, then run its artifacts in their runtimes and judge them again.
 
     Args:
@@ -95,7 +64,7 @@ def validate(
         "environment": certificate.environment(seed),
         "seconds": round(time.perf_counter() - began, 3),
     }
-    return Validated(document["model"], bundle, status, updated, time.perf_counter() - began)
+    return Outcome(document["model"], status, bundle, updated, time.perf_counter() - began)
 
 
 def _evidence(bundle: Path, document: dict[str, Any], data: Path | None, observer: Observer) -> Evidence:
