@@ -87,8 +87,9 @@ class Connection(asyncio.Protocol):
                 self._fail(reject(400, "This server speaks HTTP/1.1 only"))
         except httptools.HttpParserError as error:
             self._fail(reject(400, f"Malformed HTTP request: {error}"))
-        # A line without an end is in no callback: it is counted here.
-        if not self._closing and not self._head_done and self._raw > self._limits.head + len(data):
+        # A line without an end is in no callback: it is counted here. All of `_raw` is this request's head, or
+        # the head would be done; what came behind the end of an earlier request is not counted.
+        if not self._closing and not self._head_done and self._raw > self._limits.head:
             self._too_long()
 
     # From the parser.
@@ -206,7 +207,7 @@ class Connection(asyncio.Protocol):
     def _send(self, request: Request, response: Response) -> None:
         if self._transport is None:
             return
-        close = self._last or not request.keep_alive
+        close = self._last or not request.keep_alive or self._server.app.draining
         self._transport.write(response.encode(close, request.method != "HEAD"))
         if close:
             self._close()
