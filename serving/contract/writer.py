@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -90,7 +91,7 @@ def _inline(name: str, value: np.ndarray, depth: int) -> list[str]:
     """Texts of the rows, each on one line. `depth`: containers around a row."""
     texts = _scalars(name, value, depth + value.ndim - 1)
     for axis in reversed(range(1, value.ndim)):
-        size, count = value.shape[axis], int(np.prod(value.shape[:axis], dtype=np.int64))
+        size, count = value.shape[axis], prod(value.shape[:axis])
         texts = ["[" + ", ".join(texts[i * size : (i + 1) * size]) + "]" for i in range(count)]
     return texts
 
@@ -99,7 +100,7 @@ def _indented(name: str, value: np.ndarray, depth: int) -> str:
     """Text of a tensor, one element a line. `depth`: containers around it."""
     texts = _scalars(name, value, depth + value.ndim)
     for axis in reversed(range(value.ndim)):
-        size, count = value.shape[axis], int(np.prod(value.shape[:axis], dtype=np.int64))
+        size, count = value.shape[axis], prod(value.shape[:axis])
         outer = "\n" + _INDENT * (depth + axis)
         inner = outer + _INDENT
         texts = [
