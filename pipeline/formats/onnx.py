@@ -159,5 +159,7 @@ def _renumber(model: Any) -> None:
                     visit(attribute.g)
         for value in (*graph.input, *graph.output, *graph.value_info, *graph.initializer):
             value.name = rename(value.name)
+        for repeated in (graph.initializer, graph.value_info):
+            repeated.sort(key=lambda value: value.name)
 
     visit(model.graph)

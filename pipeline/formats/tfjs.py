@@ -43,6 +43,7 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     legal = legalize(capture, "tfjs")
     path = Path("tfjs") / precision
     target = root / path
+    root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tfjs-", dir=root) as scratch:
         tf.saved_model.save(tf.Module(), scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
         _convert(legal, scratch, target, remap=True)

@@ -27,7 +27,7 @@ def erfc_by_erf(rewriter: Rewriter, op: Any, x: Any) -> Any:
     why="Where it is not the GELU pattern (a builtin), erfc = 1 - erf by a rational function good to 4 ULP of 1.",
 )
 def erfc_rational(rewriter: Rewriter, op: Any, x: Any) -> Any:
-    return None if _inside_gelu(rewriter, op) else 1.0 - _erf(x)
+    return None if _inside_gelu(op) else 1.0 - _erf(x)
 
 
 @rule(
@@ -44,13 +44,32 @@ def softsign_by_definition(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return x / (1.0 + tf.abs(x))
 
 
-def _inside_gelu(rewriter: Rewriter, op: Any) -> bool:
+def _inside_gelu(op: Any) -> bool:
     """0.5 * x * erfc(-x / sqrt(2)), the form that the TFLite converter turns into its GELU."""
-    maker = op.inputs[0].op
-    if maker.type not in ("Mul", "RealDiv"):
+    readers = op.outputs[0].consumers()
+    argument = _scaled(op.inputs[0].op, -(0.5**0.5))
+    if argument is None or len(readers) != 1 or readers[0].type != "Mul":
         return False
-    scalars = [tf.get_static_value(t) for t in maker.inputs]
-    return any(v is not None and v.size == 1 and abs(abs(float(v)) - 0.5**0.5) < 1e-4 for v in scalars)
+    return any(_same(_scaled(t.op, 0.5), argument) for t in readers[0].inputs if t is not op.outputs[0])
+
+
+def _scaled(maker: Any, factor: float) -> Any:
+    """The tensor that an operation multiplies by this scalar; a minus may stand in an operation of its own."""
+    if maker.type != "Mul":
+        return None
+    for scalar, other in (maker.inputs, reversed(maker.inputs)):
+        value = tf.get_static_value(scalar)
+        if value is None or value.size != 1:
+            continue
+        if abs(float(value.item()) - factor) < 1e-4:
+            return other
+        if other.op.type == "Neg" and abs(float(value.item()) + factor) < 1e-4:
+            return other.op.inputs[0]
+    return None
+
+
+def _same(a: Any, b: Any) -> bool:
+    return a is not None and a.name == b.name
 
 
 # Numerator and denominator of erf(x) / x in x^2 on [-4, 4], highest power first: Eigen,

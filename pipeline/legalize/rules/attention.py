@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from pipeline.legalize.registry import FORMATS, rule
+from pipeline.legalize.registry import FORMATS, TFJS, rule
 from pipeline.legalize.shapes import product, reshape, sizes, transpose
 
 if TYPE_CHECKING:
@@ -30,7 +31,41 @@ def einsum_by_matmul(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
     return _contract(rewriter, x, y, x_axes, y_axes, result)
 
 
+@rule(
+    "BatchMatMulV2",
+    targets=(TFJS,),
+    why="Operands are repeated along broadcast axes as the product defines it; TF.js' wasm kernel does it wrongly.",
+)
+def broadcast_product(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
+    flat = [math.prod(1 if d == 1 else 2 for d in t.shape.as_list()[:-2]) for t in (x, y)]
+    if 1 in flat or (x.shape.rank == y.shape.rank and not _broadcasts(x, y)):
+        return None
+    x, y = _repeat(x, y), _repeat(y, x)
+    return tf.matmul(x, y, adjoint_a=op.get_attr("adj_x"), adjoint_b=op.get_attr("adj_y"))
+
+
+def _broadcasts(x: Any, y: Any) -> bool:
+    pairs = zip(x.shape.as_list()[:-2], y.shape.as_list()[:-2], strict=True)
+    return any((a == 1) != (b == 1) for a, b in pairs)
+
+
+def _repeat(tensor: Any, other: Any) -> Any:
+    """The tensor broadcast to the other's leading axes."""
+    own, theirs = sizes(tensor)[:-2], sizes(other)[:-2]
+    rank = max(len(own), len(theirs))
+    own, theirs = ([1] * (rank - len(d)) + d for d in (own, theirs))
+    if all(
+        not (isinstance(a, int) and a == 1) or (isinstance(b, int) and b == 1) for a, b in zip(own, theirs, strict=True)
+    ):
+        return tensor
+    joint = [_joint(a, b) for a, b in zip(own, theirs, strict=True)]
+    return tf.broadcast_to(tensor, tf.stack([*joint, *sizes(tensor)[-2:]]))
+
+
 def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, result: str) -> Any:
+    if result and result[0] in y_axes and result[0] not in x_axes:
+        # A batch in the middle would need a transpose that the TFLite converter gets wrong.
+        return _contract(rewriter, y, x, y_axes, x_axes, result)
     x_kept = [c for c in x_axes if c in y_axes or c in result]
     y_kept = [c for c in y_axes if c in x_axes or c in result]
     x, y = _reduce(x, x_axes, x_kept), _reduce(y, y_axes, y_kept)
@@ -39,20 +74,28 @@ def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, resu
     summed = [c for c in shared if c not in result]
     left = [c for c in x_kept if c not in y_kept]
     right = [c for c in y_kept if c not in x_kept]
-    size = dict(zip(y_kept, sizes(y), strict=True))
-    for axis, dim in zip(x_kept, sizes(x), strict=True):
-        size[axis] = dim if isinstance(dim, int) or axis not in size or not isinstance(size[axis], int) else size[axis]
+    x_size, y_size = dict(zip(x_kept, sizes(x), strict=True)), dict(zip(y_kept, sizes(y), strict=True))
+    size = {c: _joint(x_size.get(c, 1), y_size.get(c, 1)) for c in {*x_kept, *y_kept}}
 
-    def dims(axes: list[str]) -> list[Any]:
-        return [size[c] for c in axes]
+    def shape(own: dict[str, Any], *groups: list[str]) -> list[Any]:
+        # A size of one under an ellipsis broadcasts, and is repeated below.
+        lead = [1 if isinstance(own[c], int) and own[c] == 1 else size[c] for c in batch]
+        return [*lead, *(product([size[c] for c in group]) for group in groups)]
 
     x = transpose(rewriter, x, [x_kept.index(c) for c in [*batch, *left, *summed]])
     y = transpose(rewriter, y, [y_kept.index(c) for c in [*batch, *summed, *right]])
-    x = reshape(rewriter, x, [*dims(batch), product(dims(left)), product(dims(summed))])
-    y = reshape(rewriter, y, [*dims(batch), product(dims(summed)), product(dims(right))])
-    z = reshape(rewriter, tf.matmul(x, y), dims([*batch, *left, *right]))
+    x = reshape(rewriter, x, shape(x_size, left, summed))
+    y = reshape(rewriter, y, shape(y_size, summed, right))
+    z = reshape(rewriter, tf.matmul(_repeat(x, y), _repeat(y, x)), [size[c] for c in [*batch, *left, *right]])
     order = [*batch, *left, *right]
     return transpose(rewriter, z, [order.index(c) for c in result])
+
+
+def _joint(a: Any, b: Any) -> Any:
+    """The size of two that are equal or broadcast; the static one if there is one."""
+    if isinstance(a, int):
+        return b if a == 1 else a
+    return a if isinstance(b, int) and b == 1 else b
 
 
 def _reduce(tensor: Any, axes: str, kept: list[str]) -> Any:
