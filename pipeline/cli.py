@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -67,7 +68,13 @@ def train(
         terminal.stage(recipe.name, f"training on {dataset.name}")
         logs = None if tensorboard is None else tensorboard / recipe.name
         done = training.train(
-            recipe, dataset, seed=seed, epochs=epochs, directory=runs, tensorboard=logs, progress=terminal.epoch
+            recipe,
+            dataset,
+            seed=seed,
+            epochs=epochs,
+            directory=training.place(runs, dataset),
+            tensorboard=logs,
+            progress=terminal.epoch,
         )
         test = done.receipt["test"]
         if json:
@@ -262,7 +269,15 @@ def serve(
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Entry point of the `isomer` command."""
-    app(args=arguments, prog_name="isomer")
+    try:
+        app(args=arguments, prog_name="isomer")
+    except SystemExit as end:
+        if "tensorflow" not in sys.modules or not isinstance(end.code, int):
+            raise
+        # Everything is written and closed; TensorFlow's own end takes a second and adds nothing.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(end.code)
 
 
 def _each(models: Sequence[str], one: Any, json: bool) -> None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import time
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from pipeline.cells import Status
 from pipeline.outcome import Outcome
 from pipeline.parity import budget, contract, oracle, weights
 from pipeline.parity.contract import Check
+from pipeline.parity.inputs import Judged
 from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.parity.verdict import judge_outputs
 from pipeline.progress import Observer
@@ -77,12 +79,16 @@ def export(
         loaded = sources.load(source, data=data, seed=seed, epochs=epochs, runs=runs, unsafe=unsafe, observer=observer)
         observer.stage(source.name, "capturing")
         captured = capture(loaded.model)
-        artifacts = []
-        for entry in writers:
-            observer.stage(source.name, f"writing {entry.name}")
-            artifacts += entry.load().write(captured, root, _PRECISION)
-        observer.stage(source.name, "computing the exact answers")
-        evidence = gather(captured, loaded, data, seed)
+        judged = sources.judged_inputs(loaded, captured.signature, data, seed)
+        # Executing a graph leaves Python alone, and the converters are all Python: the two share the cores well.
+        with ThreadPoolExecutor(1) as executor:
+            answers = executor.submit(gather, captured, judged)
+            artifacts = []
+            for entry in writers:
+                observer.stage(source.name, f"writing {entry.name}")
+                artifacts += entry.load().write(captured, root, _PRECISION)
+            observer.stage(source.name, "computing the exact answers")
+            evidence = answers.result()
         checks = [_check_capture(captured, loaded, evidence), *_check_artifacts(root, captured, artifacts)]
         observer.stage(source.name, "running the cells")
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell)
@@ -105,9 +111,8 @@ def export(
     return Outcome(source.name, Status(document["status"]), bundle, document, time.perf_counter() - began)
 
 
-def gather(captured: Capture, loaded: Loaded, data: Path | None, seed: int) -> Evidence:
+def gather(captured: Capture, judged: Judged) -> Evidence:
     """Exact outputs and budgets on the judged rows."""
-    judged = sources.judged_inputs(loaded, captured.signature, data, seed)
     exact = oracle.run_oracle(captured, judged.tensors)
     reference = oracle.run_reference(captured, judged.tensors)
     return Evidence(judged, exact, reference, budget.derive(exact, reference, judged.regular))

@@ -108,6 +108,7 @@ def load(
         observer.notice(dataset.notice)
     from pipeline import training
 
+    runs = training.place(runs, dataset)
     done = training.load_trained(recipe, dataset, seed=seed, epochs=epochs, directory=runs)
     if done is None:
         observer.stage(source.name, f"training on {dataset.name}")

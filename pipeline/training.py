@@ -81,6 +81,11 @@ def train(
         raise TrainingInterrupted(_say_what_is_kept(recipe, directory)) from None
 
 
+def place(runs: Path, dataset: Dataset) -> Path:
+    """Where trainings on a dataset are kept: one on a substitute never takes the place of a real one."""
+    return runs / f"substitute-{dataset.name}" if dataset.substitute else runs
+
+
 def load_trained(
     recipe: Recipe, dataset: Dataset, *, seed: int = 0, epochs: int | None = None, directory: Path
 ) -> Training | None:

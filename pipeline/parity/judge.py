@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ FULL_BATCH = 500
 _SMALL_BATCHES = (1, 3)
 _SMALL_ROWS = 9
 _REPEAT_ROWS = 500
+_AT_A_TIME = 2
 
 
 @dataclass(frozen=True)
@@ -70,24 +72,34 @@ def judge(
     Args:
         root: the bundle's directory.
         start: returns a worker for an entry, which is closed here (`runtimes.early_start`).
-        progress: told each cell when it is judged.
+        progress: told each cell when it is judged, from several threads.
     """
-    samples: dict[int, Evidence] = {}
-    cells = []
-    for entry in entries:
+    regular = evidence.judged.regular
+    samples = {
+        limit: evidence.take(_sample(evidence.judged, limit, seed))
+        for limit in {e.sample for e in entries if 0 < e.sample < regular}
+    }
+
+    def run(entry: RuntimeEntry) -> list[Cell]:
         mine = [a for a in artifacts if a.format == entry.format]
+        cells: list[Cell] = []
         if not mine:
-            continue
-        limit = entry.sample if 0 < entry.sample < evidence.judged.regular else 0
-        if limit not in samples:
-            samples[limit] = evidence.take(_sample(evidence.judged, limit, seed)) if limit else evidence
+            return cells
         with start(entry) as worker:
             for artifact in mine:
-                cell = _judge_cell(root, artifact, entry, samples[limit], evidence.judged.regular, worker, seed)
-                cells.append(cell)
+                rows = samples.get(entry.sample, evidence)
+                cells.append(_judge_cell(root, artifact, entry, rows, regular, worker, seed))
                 if progress:
-                    progress(cell)
-    return cells
+                    progress(cells[-1])
+        return cells
+
+    # Verdicts need no quiet machine (latency is `benchmark`'s business), and half of the runtimes use one core.
+    executor = ThreadPoolExecutor(_AT_A_TIME)
+    try:
+        return [cell for cells in executor.map(run, entries) for cell in cells]
+    finally:
+        # After Ctrl-C nobody waits for cells in flight: `start`'s owner ends their workers.
+        executor.shutdown(wait=False, cancel_futures=True)
 
 
 def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> list[Cell]:

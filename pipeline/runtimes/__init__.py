@@ -96,17 +96,22 @@ def select(
 def early_start(entries: Iterable[RuntimeEntry]) -> Iterator[Callable[[RuntimeEntry], Worker]]:
     """Start slow runtimes now, so that their imports overlap with ours.
 
-    Yields a function that hands out the worker of an entry, started early or now; its caller closes it.
+    Yields a function that hands out the worker of an entry, started early or now. Its caller may close it; all are
+    closed at the end.
     """
     waiting = {e: Worker(e.module, e.device, e.timeout) for e in entries if e.slow_start}
+    everyone = list(waiting.values())
 
     def start(entry: RuntimeEntry) -> Worker:
-        return waiting.pop(entry, None) or Worker(entry.module, entry.device, entry.timeout)
+        if entry not in waiting:
+            everyone.append(Worker(entry.module, entry.device, entry.timeout))
+            return everyone[-1]
+        return waiting.pop(entry)
 
     try:
         yield start
     finally:
-        for worker in waiting.values():
+        for worker in everyone:
             worker.close()
 
 

@@ -43,6 +43,7 @@ class Worker:
         self._environment = {**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._scratch = Path(tempfile.mkdtemp(prefix="isomer-"))
         self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}
+        self._closed = False
         self._start()
 
     def _start(self) -> None:
@@ -106,6 +107,9 @@ class Worker:
 
         A child that has nothing to put in order (never asked, or interrupted in its work) is not waited for.
         """
+        if self._closed:
+            return
+        self._closed = True
         if self._idle and self._process.poll() is None:
             try:
                 self._send({"do": "exit"})
