@@ -42,9 +42,9 @@ def run(rounds: int, runs: Path) -> dict[str, Any]:
             times["stock"].append(time.perf_counter() - began)
             began = time.perf_counter()
             command = [*_isomer("export"), "cnn", "--runs", str(runs), "--output", str(out / "exports")]
-            native = "tensorflow,litert,onnxruntime,tfjs-node"
+            native = "tensorflow,litert,onnxruntime"
             done = subprocess.run(
-                [*command, "--runtime", native, "--device", "cpu,wasm", "--json"], check=True, capture_output=True
+                [*command, "--runtime", native, "--device", "cpu", "--json"], check=True, capture_output=True
             )
             times["isomer"].append(time.perf_counter() - began)
             cells = json.loads(done.stdout)["cells"]

@@ -39,7 +39,7 @@ class Runtime:
         runner = self._interpreter.get_signature_runner(DEFAULT_SIGNATURE)
         self._inputs = {n: d["index"] for n, d in runner.get_input_details().items()}
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
-        self._static = all(t.shape and t.shape[0] is not None for t in artifact.signature.inputs)
+        self._static = all(None not in t.shape for t in artifact.signature.inputs)
         self._batch = None
         return {
             "ai-edge-litert": version("ai-edge-litert"),
