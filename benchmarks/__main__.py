@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import export_cnn, judging
+from pipeline.bundle import publish
 from pipeline.bundle.certificate import environment
 
 
@@ -22,6 +23,8 @@ def main() -> None:
     options = parser.parse_args()
     if "ISOMER_MNIST" not in os.environ:
         parser.error("set ISOMER_MNIST to MNIST as an .npz: both sides read the same images")
+    if publish.latest(options.bundle) is None and not (options.bundle / "manifest.json").is_file():
+        parser.error(f"there is no bundle at '{options.bundle}': run `make` (or `isomer export cnn`) first")
     results: dict[str, Any] = {
         export_cnn.NAME: export_cnn.run(options.rounds, options.runs),
         judging.NAME: judging.run(options.rounds, options.bundle),
