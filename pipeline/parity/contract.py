@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from pipeline.artifact import Artifact
@@ -61,11 +60,6 @@ def check_operators(artifact: Artifact, operators: set[str], foreign: set[str]) 
     return Check(
         "builtin-ops", artifact.label, Status.FAIL if foreign else Status.PASS, reason, {"operators": sorted(operators)}
     )
-
-
-def check_sizes(root: Path, artifacts: Sequence[Artifact]) -> list[str]:
-    """Paths of artifacts that are missing or empty."""
-    return [a.path for a in artifacts if not a.locate(root).exists() or not a.bytes]
 
 
 def _differences(kind: str, found: Sequence[TensorSpec], wanted: Sequence[TensorSpec], format: str) -> list[str]:
