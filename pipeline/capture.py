@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, first_line
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 # Operations that draw random numbers: none may remain in an inference graph.
@@ -74,8 +74,9 @@ def capture(model: Any) -> Capture:
     try:
         traced = tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
     except Exception as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelError(f"The model '{model.name}' cannot be traced: {reason}", "Does it predict in Keras?") from error
+        raise ModelError(
+            f"The model '{model.name}' cannot be traced: {first_line(error)}.", "Does it predict in Keras?"
+        ) from error
     # Before freezing, which a seed that is updated would stop.
     _refuse_random(model.name, traced)
     frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)

@@ -77,3 +77,8 @@ class RuntimeCrash(IsomerError):
     """A runtime raised, died or hung while running an artifact; its cell becomes FAIL with these words."""
 
     exit_code = EXIT_PARITY
+
+
+def first_line(error: BaseException, limit: int = 300) -> str:
+    """The beginning of an exception's text without its full stop, or its type where it has no text."""
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:limit].rstrip(". ")

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import frameworks
-from pipeline.errors import ModelError
+from pipeline.errors import ModelError, first_line
 
 # A real config is kilobytes; a weights file larger than its archive by this factor is a decompression bomb.
 _MAX_CONFIG_BYTES = 64 << 20
@@ -60,7 +60,7 @@ def import_module(path: Path) -> None:
         lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
         line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
         raise ModelError(
-            f"'{path}', line {line}, raised {type(error).__name__}: {_first_line(error)}.", "Correct the file."
+            f"'{path}', line {line}, raised {type(error).__name__}: {first_line(error)}.", "Correct the file."
         ) from error
 
 
@@ -119,7 +119,7 @@ def _read_config(path: Path) -> dict[str, Any]:
         raise
     except Exception as error:  # zipfile, its decompressors and json raise a dozen kinds on damaged input
         raise ModelError(
-            f"'{path}' is not a complete .keras archive: {_first_line(error)}.",
+            f"'{path}' is not a complete .keras archive: {first_line(error)}.",
             "Save it again with model.save('model.keras').",
         ) from error
     return config
@@ -176,12 +176,7 @@ def _all_seed_generators(model: Any) -> list[Any]:
 def _cause(error: BaseException) -> str:
     """What Keras says, or what it says at the end of a page about something else."""
     found = re.search(r"Could not locate (class|function) '[^']{1,200}'", str(error))
-    return f"{found[0]}." if found else _first_line(error)
-
-
-def _first_line(error: BaseException) -> str:
-    text = str(error).strip() or type(error).__name__
-    return text.splitlines()[0][:300]
+    return f"{found[0] if found else first_line(error)}."
 
 
 def _advice(error: BaseException) -> str:

@@ -15,7 +15,7 @@ from pipeline import frameworks, keras_file
 from pipeline import receipt as receipts
 from pipeline.datasets import Dataset
 from pipeline.epochs import Batches, EpochProgress, Recorder
-from pipeline.errors import IsomerError, ModelError
+from pipeline.errors import IsomerError, ModelError, first_line
 from pipeline.recipes import Recipe
 
 VALIDATION = 5_000  # training images held out, a tenth of a smaller set; the test set plays no part in training
@@ -195,7 +195,7 @@ def _round_trip(model: Any, recipe: Recipe) -> Any:
             copy = keras_file.load(path)
         except Exception as error:
             raise ModelError(
-                f"The model of {recipe.path} cannot be saved and loaded again: {_first_line(error)}.",
+                f"The model of {recipe.path} cannot be saved and loaded again: {first_line(error)}.",
                 "Build it of Keras layers, or register its classes with keras.saving.register_keras_serializable().",
             ) from error
     return copy
@@ -211,14 +211,9 @@ def _explain(error: Exception, recipe: Recipe) -> IsomerError:
     if isinstance(error, IsomerError):
         return error
     return ModelError(
-        f"Training of '{recipe.name}' failed: {type(error).__name__}: {_first_line(error)}.",
+        f"Training of '{recipe.name}' failed: {type(error).__name__}: {first_line(error)}.",
         f"Check build(), loss and metrics in {recipe.path}.",
     )
-
-
-def _first_line(error: BaseException) -> str:
-    text = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return text[:300].rstrip(".")
 
 
 def _say_what_is_kept(recipe: Recipe, directory: Path) -> str:

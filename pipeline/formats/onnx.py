@@ -12,7 +12,8 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
-from pipeline.formats.unsupported import first_line, unsupported
+from pipeline.errors import first_line
+from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import legalize
 from pipeline.signature import Signature, TensorSpec
 

@@ -21,8 +21,9 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
+from pipeline.errors import first_line
 from pipeline.formats import size
-from pipeline.formats.unsupported import first_line, unsupported
+from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 

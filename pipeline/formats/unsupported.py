@@ -23,8 +23,3 @@ def unsupported(legal: Legalized, operations: Sequence[str], reason: str) -> Leg
     fallback = (operations[0] if operations else "an operation", "?")
     op, layer = locate(legal.concrete.graph, operations) or fallback
     return LegalizationError(op, layer, legal.target, reason, _ADVICE)
-
-
-def first_line(error: Exception, limit: int = 300) -> str:
-    """The beginning of an exception's text, or its type where it has none."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:limit].rstrip(". ")

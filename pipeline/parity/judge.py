@@ -162,7 +162,9 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
         return cell
     head = np.arange(min(_REPEAT_ROWS if dynamic else _SMALL_ROWS, judged.rows))
     again, _ = worker.infer(judged.take(head), FULL_BATCH if dynamic else 1)
-    same = all(np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items())
+    same = again.keys() == outputs.keys() and all(
+        np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
+    )
     cell = replace(cell, repeat_equal=same, batches=(FULL_BATCH,) if dynamic else (1,))
     if not same:
         return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from serving.contract.fast import FastBodies
 from serving.engines import AUTO, ENTRIES, Engine, Entry
+from serving.engines.base import Loader
 from serving.errors import EngineUnavailable, Internal, Refused, ServingError
 from serving.lifecycle import gate
 from serving.lifecycle.bundle import Bundle
@@ -77,39 +78,36 @@ def load(model: str, version: int, directory: Path, engine: str, gated: bool, th
 
 def _load_bundle(directory: Path, engine: str, threads: int) -> tuple[Engine, Path, gate.Report]:
     bundle = Bundle(directory)
-    reasons = []
-    for entry in _wanted(engine):
-        path = bundle.artifact(entry)
-        if path is None:
-            reasons.append(f"no {entry.name} artifact passed in {entry.runtime} on the CPU")
-            continue
-        try:
-            loader = entry.load()
-        except ImportError as error:
-            reasons.append(f"{entry.runtime} is not installed ({error})")
-            continue
-        # From here on nothing is skipped: an artifact that passed and no longer does condemns the whole bundle.
-        loaded = loader(path, bundle.content(path) if entry.suffix else None, threads)
-        signature = _default(loaded)
-        gate.check_signature(signature, bundle.signature)
-        return loaded, path, gate.replay(loaded, signature, bundle.samples())
-    raise EngineUnavailable("; ".join(reasons))
+    entry, path, loader = _choose(
+        engine, bundle.artifact, lambda e: f"no {e.name} artifact passed in {e.runtime} on the CPU"
+    )
+    # From here on nothing is skipped: an artifact that passed and no longer does condemns the whole bundle.
+    loaded = loader(path, bundle.content(path) if entry.suffix else None, threads)
+    signature = _default(loaded)
+    gate.check_signature(signature, bundle.signature)
+    return loaded, path, gate.replay(loaded, signature, bundle.samples())
 
 
 def _load_foreign(directory: Path, engine: str, threads: int) -> tuple[Engine, Path]:
     """By what lies there: <format>/float32.<suffix> as in bundles, or the only such file in the directory."""
+    _, path, loader = _choose(engine, lambda e: _find(directory, e), lambda e: f"no {e.name} artifact")
+    return loader(path, None, threads), path
+
+
+def _choose(
+    engine: str, find: Callable[[Entry], Path | None], lacks: Callable[[Entry], str]
+) -> tuple[Entry, Path, Loader]:
+    """The first wanted engine that has an artifact and is installed; `lacks` says what it means to have none."""
     reasons = []
     for entry in _wanted(engine):
-        path = _find(directory, entry)
+        path = find(entry)
         if path is None:
-            reasons.append(f"no {entry.name} artifact")
+            reasons.append(lacks(entry))
             continue
         try:
-            loader = entry.load()
+            return entry, path, entry.load()
         except ImportError as error:
             reasons.append(f"{entry.runtime} is not installed ({error})")
-            continue
-        return loader(path, None, threads), path
     raise EngineUnavailable("; ".join(reasons))
 
 

@@ -68,16 +68,11 @@ def static_shape(rewriter: Rewriter, op: Any, tensor: Any) -> Any:
     structural=True,
 )
 def static_part_of_shape(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
-    if not isinstance(inputs[0], tf.Tensor) or inputs[0].op.type != "Shape":
+    if (dims := _source_dims(inputs[0])) is None:
         return None
-    dims = inputs[0].op.inputs[0].shape
-    rest = [rewriter.value(t) for t in inputs[1:]]
-    if dims.rank is None or any(v is None for v in rest):
+    known = np.array([-1 if d is None else d for d in dims], inputs[0].dtype.as_numpy_dtype)
+    if (value := _take(rewriter, op, known, inputs)) is None:
         return None
-    known = np.array([-1 if d is None else d for d in dims.as_list()], inputs[0].dtype.as_numpy_dtype)
-    with tf.init_scope():
-        eager = [tf.constant(known), *(tf.constant(v, t.dtype) for v, t in zip(rest, inputs[1:], strict=True))]
-    (value,) = compute(op, eager, rewriter.target)
     return rewriter.constant(value) if np.all(value >= 0) else None
 
 
@@ -89,17 +84,11 @@ def static_part_of_shape(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
     structural=True,
 )
 def part_of_shape(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
-    if not isinstance(inputs[0], tf.Tensor) or inputs[0].op.type != "Shape" or op.outputs[0].shape.rank != 1:
-        return None
-    dims = inputs[0].op.inputs[0].shape
-    rest = [rewriter.value(t) for t in inputs[1:]]
-    if dims.rank is None or any(v is None for v in rest):
+    if op.outputs[0].shape.rank != 1 or (dims := _source_dims(inputs[0])) is None:
         return None
     kind = inputs[0].dtype.as_numpy_dtype
-    with tf.init_scope():
-        eager = [tf.constant(v, t.dtype) for v, t in zip(rest, inputs[1:], strict=True)]
-        axes = tf.range(dims.rank, dtype=inputs[0].dtype)
-    (picked,) = compute(op, [axes, *eager], rewriter.target)
+    if (picked := _take(rewriter, op, np.arange(len(dims), dtype=kind), inputs)) is None:
+        return None
     entries = [
         inputs[0][int(a)] if dims[int(a)] is None else rewriter.constant(np.array(dims[int(a)], kind)) for a in picked
     ]
@@ -125,3 +114,22 @@ def infer_open_size(rewriter: Rewriter, op: Any, tensor: Any, shape: Any) -> Any
     result = tf.reshape(tensor, rewriter.constant(wanted))
     result.set_shape(known)
     return result
+
+
+def _source_dims(tensor: Any) -> list[int | None] | None:
+    """Sizes of the tensor whose shape this is; None where it is no shape, or one of unknown rank."""
+    if not isinstance(tensor, tf.Tensor) or tensor.op.type != "Shape":
+        return None
+    dims = tensor.op.inputs[0].shape
+    return None if dims.rank is None else dims.as_list()
+
+
+def _take(rewriter: Rewriter, op: Any, vector: np.ndarray, inputs: tuple[Any, ...]) -> np.ndarray | None:
+    """What `op` takes out of a vector in place of its first input; None where its other inputs are not known."""
+    rest = [rewriter.value(t) for t in inputs[1:]]
+    if any(v is None for v in rest):
+        return None
+    with tf.init_scope():
+        eager = [tf.constant(vector), *(tf.constant(v, t.dtype) for v, t in zip(rest, inputs[1:], strict=True))]
+    (taken,) = compute(op, eager, rewriter.target)
+    return taken
