@@ -7,15 +7,23 @@ when a model is captured.
 from __future__ import annotations
 
 import re
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
+from pipeline.branches import nested_cases
 from pipeline.errors import ModelError, first_line
-from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+from pipeline.graphs import needed
+from pipeline.invocation import Invocation, of_model
+from pipeline.layers import Layers, layers_of
+from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec, unique_names
+from pipeline.states import NEXT, State, call, states_of
+from pipeline.tables import Table, tables_of
 
+# A protocol buffer ends at 2 GiB; the graph itself takes some of it.
+_MOST_BYTES = (2 << 30) - (32 << 20)
 # Operations that draw random numbers: none may remain in an inference graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|Truncated|Multinomial|ParameterizedTruncated)|RandomGetKeyCounter|Rng")
 
@@ -29,14 +37,24 @@ class Capture:
         traced: the concrete function with its variables (the SavedModel is written from it).
         frozen: the same function with variables as constants (all else is written from it).
         weights: every Keras weight that the graph reads, by its path.
+        invocation: how the Keras model is called to get the same.
+        states: of stateful layers; they are the last inputs and outputs of the signature.
         unread: paths of Keras weights that inference does not read (such as seed states).
+        layers: names of the model's layers, for messages.
+        tables: the look-up tables that the graph reads; the frozen function takes their handles after its inputs.
+        variables: TensorFlow's, which `traced` reads and does not keep alive.
     """
 
     signature: Signature
     traced: Any
     frozen: Any
     weights: dict[str, np.ndarray]
+    invocation: Invocation
+    states: tuple[State, ...] = ()
     unread: tuple[str, ...] = ()
+    layers: Layers = field(default_factory=Layers)
+    tables: tuple[Table, ...] = ()
+    variables: tuple[Any, ...] = ()
 
     @property
     def parameters(self) -> int:
@@ -44,82 +62,85 @@ class Capture:
         return sum(w.size for w in self.weights.values())
 
 
-def capture(model: Any) -> Capture:
+def capture(model: Any, invocation: Invocation | None = None) -> Capture:
     """Trace `model(x, training=False)` with a dynamic batch and freeze it.
 
     Keras' own export leaves `training` out, so random layers stay active there; here they are off, and a
     graph that still draws random numbers is refused.
 
     Args:
-        model: a built `keras.Model`.
+        model: a `keras.Model`.
+        invocation: how it is called; by default what the model itself says.
 
     Raises:
-        ModelError: the model has no usable signature, cannot be traced, or is random in inference.
+        ModelError: the model has no usable signature, cannot be traced, or is random or has state in inference.
     """
     import tensorflow as tf
     from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-    structure, inputs = _inputs(model)
+    invocation = invocation or of_model(model)
+    states = states_of(model)
+    inputs = invocation.specs + tuple(state.spec for state in states)
     specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in inputs]
     names: list[str] = []
 
     def serve(*flat: Any) -> dict[str, Any]:
         from keras import tree
 
-        outputs = model(tree.pack_sequence_as(structure, list(flat)), training=False)
+        outputs, after = call(model, invocation, states, flat)
         flat_outputs = tree.flatten(outputs)
-        names[:] = _output_names(model, outputs, len(flat_outputs))
-        return {name: tf.convert_to_tensor(value) for name, value in zip(names, flat_outputs, strict=True)}
+        names[:] = _apart(_output_names(model, outputs, len(flat_outputs)), inputs) + [
+            state.spec.name + NEXT for state in states
+        ]
+        flat_outputs += after
+        tensors = [tf.convert_to_tensor(value) for value in flat_outputs]
+        # Floats of every precision leave as float32, as they come in: few runtimes take others.
+        wide = [tf.cast(t, tf.float32) if t.dtype.is_floating else t for t in tensors]
+        return dict(zip(names, wide, strict=True))
 
     try:
-        traced = tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
+        with nested_cases():
+            traced = tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
     except Exception as error:
-        raise ModelError(
-            f"The model '{model.name}' cannot be traced: {first_line(error)}.", "Does it predict in Keras?"
-        ) from error
+        raise ModelError(f"The model '{model.name}' cannot be traced: {first_line(error)}.", _advice(inputs)) from error
     # Before freezing, which a seed that is updated would stop.
     _refuse_random(model.name, traced)
+    _refuse_large(model.name, traced)
     frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
+    try:
+        tables = tables_of(traced, frozen)
+    except ValueError as error:
+        raise ModelError(
+            f"The model '{model.name}' cannot be frozen: {error}.", "Keep constants in weights."
+        ) from error
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
     weights, unread = _weights(model, traced)
-    return Capture(Signature(tuple(inputs), outputs, DEFAULT_SIGNATURE), traced, frozen, weights, unread)
+    signature = Signature(inputs, outputs, DEFAULT_SIGNATURE)
+    kept = tuple(traced.variables)
+    return Capture(signature, traced, frozen, weights, invocation, states, unread, layers_of(model), tables, kept)
+
+
+def _advice(inputs: Sequence[TensorSpec]) -> str:
+    """What helps a model that cannot be traced: some need a size that is open."""
+    fixed = []
+    for spec in inputs:
+        if None in spec.shape[1:]:
+            sizes = ",".join(["?", *(str(size or 16) for size in spec.shape[1:])])
+            fixed.append(f'--input "{spec.name}:{spec.dtype}:{sizes}"')
+    hint = f" If it needs a size that is open, name one: {' '.join(fixed)}" if fixed else ""
+    return f"Does it predict in Keras, in batches of any size?{hint}"
 
 
 def _spec(name: str, tensor: Any) -> TensorSpec:
     shape = tensor.shape
     if shape.rank is None:
         raise ModelError(f"Output '{name}' has no fixed rank.", "Give it a static rank with keras.ops.reshape.")
-    return TensorSpec(name, tensor.dtype.name, tuple(shape.as_list()))
-
-
-def call_structure(model: Any) -> Any:
-    """The structure of tensors (one, a list, a dict) that the model is called with.
-
-    Raises:
-        ModelError: a subclassed model that stores none.
-    """
-    functional = getattr(model, "_functional", None) or model
-    structure = getattr(functional, "_inputs_struct", None)
-    if structure is None:
+    if not shape.rank or shape[0] is not None:
         raise ModelError(
-            f"The model '{model.name}' is subclassed and stores no input signature.",
-            "Wrap it: keras.Model(inputs, model(inputs)), with keras.Input for each input.",
+            f"Output '{name}' is {shape.as_list()} whatever the batch: it has no batch dimension.",
+            "Keep one result per row, such as keras.ops.sum(x, axis=-1) in place of keras.ops.sum(x).",
         )
-    return structure
-
-
-def _inputs(model: Any) -> tuple[Any, list[TensorSpec]]:
-    """The structure that the model is called with, and its leaves as specs."""
-    from keras import backend, tree
-
-    structure = call_structure(model)
-    leaves = tree.flatten(structure)
-    names = _unique([leaf.name for leaf in leaves])
-    specs = [
-        TensorSpec(name, backend.standardize_dtype(leaf.dtype), tuple(leaf.shape))
-        for name, leaf in zip(names, leaves, strict=True)
-    ]
-    return structure, specs
+    return TensorSpec(name, tensor.dtype.name, tuple(shape.as_list()))
 
 
 def _output_names(model: Any, outputs: Any, count: int) -> list[str]:
@@ -133,22 +154,13 @@ def _output_names(model: Any, outputs: Any, count: int) -> list[str]:
         names = list(getattr(functional, "output_names", None) or [])
     if len(names) != count:
         names = [f"output_{i}" for i in range(count)]
-    return _unique(names)
+    return unique_names(names)
 
 
-def _unique(names: list[str]) -> list[str]:
-    """Names that every format accepts, each once."""
-    clean = [re.sub(r"[^A-Za-z0-9_]", "_", n) or "tensor" for n in names]
-    clean = [n if re.match(r"[A-Za-z]", n) else f"t_{n}" for n in clean]
-    counts = Counter(clean)
-    seen: Counter[str] = Counter()
-    result = []
-    for name in clean:
-        if counts[name] > 1:
-            seen[name] += 1
-            name = f"{name}_{seen[name]}"
-        result.append(name)
-    return result
+def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
+    """Output names that no input has: an ONNX graph has one name space."""
+    taken = {spec.name for spec in inputs}
+    return [f"{name}_output" if name in taken else name for name in names]
 
 
 def _weights(model: Any, traced: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
@@ -163,14 +175,22 @@ def _weights(model: Any, traced: Any) -> tuple[dict[str, np.ndarray], tuple[str,
     return weights, tuple(unread)
 
 
+def _refuse_large(name: str, traced: Any) -> None:
+    """More weights than a frozen graph can hold are an error here, and no crash later."""
+    size = sum(v.dtype.size * (v.shape.num_elements() or 0) for v in traced.graph.variables)
+    if size > _MOST_BYTES:
+        raise ModelError(
+            f"The weights of the model '{name}' take {size / 1e9:.1f} GB: a frozen graph is one protocol buffer, which "
+            f"holds at most {_MOST_BYTES / 1e9:.1f} GB.",
+            "Export the model in parts.",
+        )
+
+
 def _refuse_random(name: str, traced: Any) -> None:
-    for node in _all_nodes(traced.graph.as_graph_def()):
+    """Draws that an output depends on: a layer may draw in inference too, and not use the numbers."""
+    for node in needed(traced.graph):
         if _RANDOM.match(node.op):
             raise ModelError(
                 f"The model '{name}' draws random numbers in inference ({node.op} in '{node.name}').",
                 "Make the layer honour training=False.",
             )
-
-
-def _all_nodes(graph_def: Any) -> list[Any]:
-    return [*graph_def.node, *(node for f in graph_def.library.function for node in f.node_def)]

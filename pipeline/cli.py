@@ -28,7 +28,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Models = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path, or .keras files.")]
+Recipes = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path.")]
+Models = Annotated[
+    list[str],
+    typer.Argument(help="Recipes by name (cnn, mlp ...) or path, .keras files, or functions (module.py:build)."),
+]
 Bundle = Annotated[Path, typer.Argument(help="A bundle (exports/cnn/1), or its parent for the latest version.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per model on stdout, all else on stderr.")]
 Data = Annotated[Path | None, typer.Option(help="MNIST as .npz, or arrays by input name for a .keras file.")]
@@ -45,10 +49,23 @@ Imports = Annotated[
     typer.Option("--import-module", help="Run this .py file first, for the custom layers it registers (repeat)."),
 ]
 
+Inputs = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--input",
+        metavar="NAME:DTYPE:SHAPE",
+        help='An input of a subclassed model that stores none, such as "ids:int32:?,128" (repeat).',
+    ),
+]
+
+Split = Annotated[
+    bool, typer.Option("--split", help="Keep what reads strings as a SavedModel, and export the part behind it.")
+]
+
 
 @app.command(epilog="Example: isomer train cnn --seed 1")
 def train(
-    models: Models,
+    models: Recipes,
     data: Data = None,
     seed: Seed = 0,
     epochs: Epochs = None,
@@ -92,7 +109,10 @@ def train(
     _each(models, one, json)
 
 
-@app.command(epilog="Examples: isomer export cnn;  isomer export model.keras --format onnx,tflite --output out --json")
+@app.command(
+    epilog="Examples: isomer export cnn;  isomer export model.keras --format onnx,tflite --output out --json;  "
+    "isomer export net.py:build --input ids:int32:?,128"
+)
 def export(
     models: Models,
     format: Formats = None,
@@ -105,6 +125,8 @@ def export(
     runs: Runs = Path("runs"),
     unsafe: Unsafe = False,
     import_module: Imports = None,
+    input: Inputs = None,
+    split: Split = False,
     json: Json = False,
 ) -> None:
     """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
@@ -124,6 +146,8 @@ def export(
             runs=runs,
             unsafe=unsafe,
             imports=tuple(import_module or ()),
+            input=tuple(input or ()),
+            split=split,
             observer=terminal,
         )
         _show(terminal, done.to_json(), done.certificate, json)
@@ -185,6 +209,8 @@ def inspect(
     format: Formats = None,
     unsafe: Unsafe = False,
     import_module: Imports = None,
+    input: Inputs = None,
+    split: Split = False,
     json: Json = False,
 ) -> None:
     """What each format would make of a model, before anything is written; or what a bundle holds."""
@@ -194,7 +220,15 @@ def inspect(
         from pipeline.report.outlook import table
         from pipeline.report.table import matrix
 
-        done = run(name, format=_split(format), unsafe=unsafe, imports=tuple(import_module or ()))
+        done = run(
+            name,
+            format=_split(format),
+            unsafe=unsafe,
+            imports=tuple(import_module or ()),
+            input=tuple(input or ()),
+            split=split,
+            observer=terminal,
+        )
         if json:
             terminal.result(done.to_json())
         else:

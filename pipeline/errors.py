@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
 EXIT_PASS = 0
 EXIT_PARITY = 1
 EXIT_USAGE = 2
@@ -43,6 +48,39 @@ class BundleError(UsageError):
     """A bundle is incomplete, changed or of an unknown schema."""
 
 
+@dataclass(frozen=True)
+class Obstacle:
+    """One operation that a target cannot express.
+
+    Attributes:
+        op: the TensorFlow operation type; empty where a converter refuses without naming one.
+        layers: paths of the Keras layers that made it ("encoder/attention"); empty where nobody knows.
+        reason: why there is no exact equivalent.
+        advice: what the user can do.
+    """
+
+    op: str
+    layers: tuple[str, ...]
+    reason: str
+    advice: str = ""
+
+    @property
+    def subject(self) -> str:
+        """The operation and where it is, in words."""
+        name = self.op or "the model"
+        if not self.layers:
+            return name
+        shown = ", ".join(f"'{layer}'" for layer in self.layers[:_SHOWN])
+        more = f" and {len(self.layers) - _SHOWN} more" if len(self.layers) > _SHOWN else ""
+        return f"{name} in layer{'s' if len(self.layers) > 1 else ''} {shown}{more}"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"op": self.op, "layers": list(self.layers), "reason": self.reason, "advice": self.advice}
+
+
+_SHOWN = 3
+
+
 class LegalizationError(ModelError):
     """A target cannot express part of the captured graph.
 
@@ -52,15 +90,36 @@ class LegalizationError(ModelError):
         target: the format that lacks it.
         reason: why there is no exact equivalent.
         advice: what the user can do.
+
+    Attributes:
+        obstacles: all that is known to be in the way; the arguments are the first of them.
     """
 
     def __init__(self, op: str, layer: str, target: str, reason: str, advice: str) -> None:
-        super().__init__(f"{target} cannot express {op} in layer '{layer}': {reason}.", advice)
-        self.op = op
-        self.layer = layer
-        self.target = target
-        self.reason = reason
-        self.advice = advice
+        self._set(target, (Obstacle(op, (layer,) if layer else (), reason, advice),))
+
+    @classmethod
+    def of(cls, target: str, obstacles: Sequence[Obstacle]) -> LegalizationError:
+        """The error for several operations at once."""
+        error = cls.__new__(cls)
+        error._set(target, tuple(obstacles))
+        return error
+
+    def _set(self, target: str, obstacles: tuple[Obstacle, ...]) -> None:
+        what = f"{target} cannot express {describe(obstacles)}"
+        super().__init__(what, " ".join(dict.fromkeys(o.advice for o in obstacles if o.advice)))
+        first = obstacles[0]
+        self.target, self.obstacles = target, obstacles
+        self.op, self.reason, self.advice = first.op, first.reason, first.advice
+        self.layer = first.layers[0] if first.layers else ""
+
+
+def describe(obstacles: Sequence[Obstacle]) -> str:
+    """What is in the way, those with the same reason together: "A in layer 'x', B in layer 'y': reason."."""
+    groups: dict[str, list[str]] = {}
+    for obstacle in obstacles:
+        groups.setdefault(obstacle.reason.rstrip(". "), []).append(obstacle.subject)
+    return " ".join(f"{', '.join(subjects)}: {reason}." for reason, subjects in groups.items())
 
 
 class EnvironmentFault(IsomerError):
@@ -80,5 +139,13 @@ class RuntimeCrash(IsomerError):
 
 
 def first_line(error: BaseException, limit: int = 300) -> str:
-    """The beginning of an exception's text without its full stop, or its type where it has no text."""
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:limit].rstrip(". ")
+    """The beginning of an exception's text without its full stop, or its type where it has no text.
+
+    Keras begins with which call failed; what went wrong comes a line later, and first here.
+    """
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    where = re.fullmatch(r"Exception encountered when calling (.+?)\.?", lines[0])
+    if where is not None and len(lines) > 1:
+        return f"{lines[1][:limit].rstrip('. ')} (in {where[1]})"
+    return lines[0][:limit].rstrip(". ")

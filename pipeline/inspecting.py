@@ -1,17 +1,23 @@
-"""Inspect: what a model would become in each format, or what a bundle holds, before anything is written."""
+"""Inspect: what a model would become in each format, tried out in a scratch directory; or what a bundle holds."""
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline import formats, sources
+from pipeline import formats, preprocessing, sources, user_module, writing
 from pipeline.bundle import certificate, manifest
+from pipeline.capture import Capture, capture
 from pipeline.cells import Status
-from pipeline.errors import LegalizationError
+from pipeline.errors import Obstacle
+from pipeline.formats import FormatEntry
+from pipeline.invocation import parse
+from pipeline.progress import Observer
 from pipeline.signature import Signature
+from pipeline.writing import Refusal
 
 
 @dataclass(frozen=True)
@@ -21,14 +27,36 @@ class FormatOutlook:
     Attributes:
         format: its name.
         status: PASS, or UNSUPPORTED with the reason.
-        rewrites: rules that legalization would apply, with their number of uses.
-        reason: layer, operation, why, and what to do, where it is unsupported.
+        rewrites: rules that legalization applied, with their number of uses.
+        bytes: size of the main artifact.
+        obstacles: the operations in the way, with layers, reason and advice, where it is unsupported.
+        reason: the same in sentences.
     """
 
     format: str
     status: Status
     rewrites: tuple[tuple[str, int], ...] = ()
+    bytes: int = 0
+    obstacles: tuple[Obstacle, ...] = ()
     reason: str = ""
+
+    @property
+    def outlook(self) -> str:
+        """ "supported", "rewritten" or "impossible"."""
+        if self.status is Status.UNSUPPORTED:
+            return "impossible"
+        return "rewritten" if self.rewrites else "supported"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "format": self.format,
+            "status": str(self.status),
+            "outlook": self.outlook,
+            "rewrites": dict(self.rewrites),
+            "bytes": self.bytes,
+            "obstacles": [o.to_json() for o in self.obstacles],
+            "reason": self.reason,
+        }
 
 
 @dataclass(frozen=True)
@@ -36,7 +64,7 @@ class Inspection:
     """A model or a bundle from outside.
 
     Attributes:
-        name, kind: "recipe", "keras-file" or "bundle".
+        name, kind: "recipe", "keras-file", "function" or "bundle".
         signature: inputs and outputs.
         parameters: number of weight values.
         outlook: per format, for a model.
@@ -57,22 +85,33 @@ class Inspection:
             "kind": self.kind,
             "signature": self.signature.to_json(),
             "parameters": self.parameters,
-            "formats": [{**asdict(o), "status": str(o.status), "rewrites": dict(o.rewrites)} for o in self.outlook],
+            "formats": [o.to_json() for o in self.outlook],
             "certificate": self.certificate,
         }
 
 
 def inspect(
-    target: str, *, format: Sequence[str] = (), unsafe: bool = False, imports: Sequence[Path] = ()
+    target: str,
+    *,
+    format: Sequence[str] = (),
+    unsafe: bool = False,
+    imports: Sequence[Path] = (),
+    input: Sequence[str] = (),
+    split: bool = False,
+    observer: Observer | None = None,
 ) -> Inspection:
-    """Look at a bundle (its certificate, without TensorFlow), or at a recipe or `.keras` file (per format).
+    """Look at a bundle (its certificate, without TensorFlow), or at a model (per format).
 
-    A recipe is built, not trained.
+    Each format is really written, to a directory that is thrown away: only the converters know what they refuse. A
+    recipe is built, not trained.
 
     Args:
         format: only these formats.
         unsafe: allow Python code inside a `.keras` file.
         imports: Python files to run first, for the custom layers that they register with Keras.
+        input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128".
+        split: look at the part behind what reads strings.
+        observer: told what goes on.
 
     Raises:
         UsageError: there is no such thing, or it cannot be captured.
@@ -85,22 +124,28 @@ def inspect(
         signature = Signature.from_json(document["signature"])
         return Inspection(document["model"], "bundle", signature, document["parameters"], (), document)
     source = sources.resolve(target, unsafe)
+    declared = tuple(parse(text) for text in input)
     writers = formats.select(format)
-    from pipeline import keras_file, recipes
-    from pipeline.capture import capture
-    from pipeline.legalize import legalize
-
+    observer = observer or Observer()
+    observer.stage(source.name, "starting TensorFlow")
     for file in imports:
-        keras_file.import_module(file)
-    model = keras_file.load(source.path, unsafe) if source.kind == "keras-file" else recipes.load(source.path).build()
-    captured = capture(model)
+        user_module.load(file)
+    model, invocation = sources.build(source, unsafe=unsafe, declared=declared)
+    observer.stage(source.name, "capturing")
+    if split:
+        parts = preprocessing.split(model)
+        model, invocation = parts.core, parts.invocation
+    captured = capture(model, invocation)
     outlook = []
     for entry in writers:
-        if entry.name == "savedmodel":  # written from the capture as it is
-            outlook.append(FormatOutlook(entry.name, Status.PASS))
-            continue
-        try:
-            outlook.append(FormatOutlook(entry.name, Status.PASS, legalize(captured, entry.name).rewrites))
-        except LegalizationError as error:
-            outlook.append(FormatOutlook(entry.name, Status.UNSUPPORTED, (), str(error)))
+        observer.stage(source.name, f"trying {entry.name}")
+        outlook.append(_try(captured, entry))
     return Inspection(source.name, source.kind, captured.signature, captured.parameters, tuple(outlook))
+
+
+def _try(captured: Capture, entry: FormatEntry) -> FormatOutlook:
+    with tempfile.TemporaryDirectory(prefix="isomer-inspect-") as scratch:
+        done = writing.write(captured, entry, Path(scratch), entry.precisions[0])
+    if isinstance(done, Refusal):
+        return FormatOutlook(entry.name, Status.UNSUPPORTED, obstacles=done.obstacles, reason=done.reason)
+    return FormatOutlook(entry.name, Status.PASS, done[0].rewrites, done[0].bytes)

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import re
-import sys
-import traceback
 import warnings
 import zipfile
-from contextlib import redirect_stdout
-from importlib.util import module_from_spec, spec_from_file_location
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline import frameworks
 from pipeline.errors import ModelError, first_line
+from pipeline.invocation import of_model
+from pipeline.signature import TensorSpec
 
 # A real config is kilobytes; a weights file larger than its archive by this factor is a decompression bomb.
 _MAX_CONFIG_BYTES = 64 << 20
 _MAX_INFLATION = 200
+_UNBUILT = (
+    "A subclassed layer without build() loses its weights: add build(), declare the model's inputs with --input, or "
+    "export from Python (module.py:function)."
+)
 
 
 def check(path: Path, unsafe: bool = False) -> None:
@@ -36,40 +39,13 @@ def check(path: Path, unsafe: bool = False) -> None:
         )
 
 
-def import_module(path: Path) -> None:
-    """Run a Python file of the user's once, for the custom layers that it registers with Keras.
-
-    Raises:
-        ModelError: there is no such file, or it raises.
-    """
-    path = path.absolute()
-    name = f"isomer_import_{hashlib.sha256(str(path).encode()).hexdigest()[:16]}"
-    spec = spec_from_file_location(name, path) if path.is_file() else None
-    if spec is None or spec.loader is None:
-        raise ModelError(f"There is no Python file '{path}'.", "Give --import-module the path of a .py file.")
-    if name in sys.modules:
-        return
-    frameworks.load()
-    module = module_from_spec(spec)
-    sys.modules[name] = module  # where dataclasses and Keras look a class's module up
-    try:
-        with redirect_stdout(sys.stderr):
-            spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        lines = [f.lineno for f in traceback.extract_tb(error.__traceback__) if f.filename == str(path)]
-        line = error.lineno if isinstance(error, SyntaxError) else lines[-1] if lines else 0
-        raise ModelError(
-            f"'{path}', line {line}, raised {type(error).__name__}: {first_line(error)}.", "Correct the file."
-        ) from error
-
-
-def load(path: Path, unsafe: bool = False) -> Any:
+def load(path: Path, unsafe: bool = False, declared: Sequence[TensorSpec] = ()) -> Any:
     """Load a Keras 3 model for inference.
 
     Args:
         path: a `.keras` archive.
         unsafe: allow Python code inside the file (Lambda layers) to be deserialized.
+        declared: the model's inputs, for a subclassed model that Keras cannot build from the shapes that it stored.
 
     Returns:
         The `keras.Model`, uncompiled.
@@ -80,17 +56,57 @@ def load(path: Path, unsafe: bool = False) -> Any:
     """
     check(path, unsafe)
     frameworks.load()
+    try:
+        model = _restored(path, unsafe)
+        _check_weights(path, model)
+    except ModelError:
+        if not declared:
+            raise
+        model = _built_by_call(path, unsafe, declared)
+        _check_weights(path, model)
+    return model
+
+
+def _restored(path: Path, unsafe: bool) -> Any:
+    """As Keras does it: built from the shapes that the file stores."""
     import keras
 
-    with warnings.catch_warnings():
-        # Keras only warns when it leaves weights unrestored; such a model predicts garbage.
-        warnings.filterwarnings("error", message=".*(no variables|not loaded|could not be loaded|no weights).*")
+    with _complete():
         try:
-            model = keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
+            return keras.saving.load_model(path, compile=False, safe_mode=not unsafe)
         except Exception as error:
             raise ModelError(f"Keras cannot load '{path}': {_cause(error)}", _advice(error)) from error
-    _check_weights(path, model)
+
+
+def _built_by_call(path: Path, unsafe: bool, declared: Sequence[TensorSpec]) -> Any:
+    """Built by a call with the declared inputs, then given its weights."""
+    import keras
+
+    config = _read_config(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the shapes that do not build it
+        try:
+            model = keras.saving.deserialize_keras_object({**config, "build_config": None}, safe_mode=not unsafe)
+        except Exception as error:
+            raise ModelError(f"Keras cannot load '{path}': {_cause(error)}", _advice(error)) from error
+    of_model(model, declared)
+    with _complete():
+        try:
+            model.load_weights(path)
+        except Exception as error:
+            raise ModelError(
+                f"The weights in '{path}' do not fit the model that the declared inputs build: {_cause(error)}",
+                "Declare the inputs that it was trained with.",
+            ) from error
     return model
+
+
+@contextmanager
+def _complete() -> Iterator[None]:
+    """Keras only warns when it leaves weights unrestored; such a model predicts garbage."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message=".*(no variables|not loaded|could not be loaded|no weights).*")
+        yield
 
 
 def _read_config(path: Path) -> dict[str, Any]:
@@ -161,7 +177,7 @@ def _check_weights(path: Path, model: Any) -> None:
     if not held <= stored <= held + seeds + 2 * len(_all_seed_generators(model)):
         raise ModelError(
             f"'{path}' stores {stored} weight values, but the model that Keras restores from it holds {held}.",
-            "A subclassed layer without build() loses its weights: add build(), or export from Python.",
+            _UNBUILT,
         )
 
 
@@ -182,4 +198,6 @@ def _cause(error: BaseException) -> str:
 def _advice(error: BaseException) -> str:
     if "Could not locate" in str(error):
         return "Name the Python file that registers its custom classes: --import-module my_layers.py"
+    if "build" in str(error) or "no variables" in str(error) or "not loaded" in str(error):
+        return _UNBUILT
     return "Check that it was saved by Keras 3 and is complete."

@@ -39,7 +39,8 @@ class Outcome:
 
     def to_json(self) -> dict[str, Any]:
         """The line that `--json` prints."""
-        return result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
+        line = result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
+        return {**line, "unsupported": self.certificate.get("unsupported", [])}
 
 
 def result_line(model: str, status: str, bundle: Path | None, cells: Sequence[Cell], seconds: float) -> dict[str, Any]:

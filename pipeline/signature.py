@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -61,3 +63,18 @@ class Signature:
     @property
     def dynamic_batch(self) -> bool:
         return any(t.shape and t.shape[0] is None for t in self.inputs)
+
+
+def unique_names(names: list[str]) -> list[str]:
+    """Names that every format accepts, each once."""
+    clean = [re.sub(r"[^A-Za-z0-9_]", "_", n) or "tensor" for n in names]
+    clean = [n if re.match(r"[A-Za-z]", n) else f"t_{n}" for n in clean]
+    counts = Counter(clean)
+    seen: Counter[str] = Counter()
+    result = []
+    for name in clean:
+        if counts[name] > 1:
+            seen[name] += 1
+            name = f"{name}_{seen[name]}"
+        result.append(name)
+    return result

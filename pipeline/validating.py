@@ -13,13 +13,13 @@ from typing import Any
 from pipeline import datasets, runtimes
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest
-from pipeline.cells import overall
-from pipeline.errors import DatasetError
+from pipeline.cells import Cell, Status, overall
+from pipeline.errors import DatasetError, UsageError
 from pipeline.outcome import Outcome
 from pipeline.parity import inputs
 from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.progress import Observer
-from pipeline.runtimes import early_start
+from pipeline.runtimes import RuntimeEntry, early_start
 from pipeline.signature import Signature
 
 
@@ -50,12 +50,13 @@ def validate(
     document = certificate.read(bundle)
     seed = document["environment"]["seed"] if seed is None else seed
     artifacts = [Artifact.from_json(a) for a in listing["artifacts"]]
-    entries = runtimes.select(tuple(runtime), tuple(device), tuple(a.format for a in artifacts))
+    entries = _select(document, artifacts, runtime, device)
     with early_start(entries) as start:
         evidence = _evidence(bundle, document, data, observer)
         observer.stage(document["model"], "running the cells")
         cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
         cells += left_out(artifacts, entries)
+    cells += [cell for cell in map(Cell.from_json, document["cells"]) if cell.verdict is Status.UNSUPPORTED]
     status = overall(cells)
     updated = {
         **document,
@@ -65,6 +66,19 @@ def validate(
         "seconds": round(time.perf_counter() - began, 3),
     }
     return Outcome(document["model"], status, bundle, updated, time.perf_counter() - began)
+
+
+def _select(
+    document: dict[str, Any], artifacts: Sequence[Artifact], runtime: Sequence[str], device: Sequence[str]
+) -> tuple[RuntimeEntry, ...]:
+    """The runtimes to use; an error says so where their format is one that cannot express the model."""
+    try:
+        return runtimes.select(tuple(runtime), tuple(device), tuple(dict.fromkeys(a.format for a in artifacts)))
+    except UsageError as error:
+        missing = ", ".join(entry["format"] for entry in document.get("unsupported", []))
+        if not missing:
+            raise
+        raise UsageError(f"{error.what} The model is UNSUPPORTED in {missing}.", error.fix) from error
 
 
 def _evidence(bundle: Path, document: dict[str, Any], data: Path | None, observer: Observer) -> Evidence:

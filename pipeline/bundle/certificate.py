@@ -49,19 +49,25 @@ def build(
     evidence: Evidence,
     oracle: str,
     artifacts: Sequence[Artifact],
+    unsupported: Sequence[dict[str, Any]],
     checks: Sequence[Check],
     cells: Sequence[Cell],
     seed: int,
     seconds: float,
+    preprocessing: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A certificate without its version, which publishing gives.
 
     Args:
-        source: {"kind": "recipe" or "keras-file", "name", "sha256"}.
+        source: {"kind": "recipe", "keras-file" or "function", "name", "sha256"}.
         oracle: how the exact outputs were computed, in words.
+        unsupported: formats that cannot express the model, with the operations in the way.
+        preprocessing: path and signature of the part that was split off.
     """
     passed = overall(list(cells)) is Status.PASS and not any(c.verdict is Status.FAIL for c in checks)
+    parts = {} if preprocessing is None else {"preprocessing": preprocessing}
     return {
+        **parts,
         "schema": SCHEMA,
         "model": model,
         "version": None,
@@ -85,6 +91,7 @@ def build(
             "floor_ulp": budget.FLOOR_ULP,
         },
         "artifacts": [a.to_json() for a in artifacts],
+        "unsupported": list(unsupported),
         "checks": [c.to_json() for c in checks],
         "cells": [c.to_json() for c in cells],
         "confusion": _confusion(evidence),

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,8 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import first_line
+from pipeline.formats.onnx_layout import corrected_layout
+from pipeline.formats.onnx_tables import arguments
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import legalize
 from pipeline.signature import Signature, TensorSpec
@@ -20,6 +24,7 @@ from pipeline.signature import Signature, TensorSpec
 # The newest opset that tf2onnx 1.17 writes and that every onnxruntime since 1.14 (2023) reads.
 OPSET = 18
 _STANDARD_DOMAINS = ("", "ai.onnx", "ai.onnx.ml")
+_FAILED = re.compile(r"Failed to convert node '([^']+)'.*?OP=(\w+)", re.DOTALL)
 _NUMBERED = re.compile(r"(.*)__(\d+)(:\d+)?")
 
 
@@ -37,15 +42,19 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", FutureWarning)
         tf2onnx_lib.patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 removed; Keras keeps the repair
-    logging.getLogger("tf2onnx").setLevel(logging.CRITICAL)  # what it reports as errors is raised below
     legal = legalize(capture, "onnx")
     specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in legal.signature.inputs]
-    try:
-        model, _ = tf2onnx.convert.from_function(legal.function, input_signature=specs, opset=OPSET)
-    except Exception as error:
-        raise unsupported(legal, [], f"tf2onnx says: {first_line(error)}") from error
+    with _complaints() as failed, corrected_layout():
+        try:
+            model, _ = tf2onnx.convert.from_function(
+                legal.function, input_signature=specs, opset=OPSET, **arguments(legal)
+            )
+        except Exception as error:
+            # It goes on after a node that it fails on, and raises the first exception in the end.
+            raise unsupported(capture, legal, [], f"tf2onnx says: {first_line(error)}", failed) from error
     if unknown := sorted(foreign(_operators(model))):
-        raise unsupported(legal, [u.rpartition(".")[2] for u in unknown], "the ONNX standard has no operation for it")
+        names = [u.rpartition(".")[2] for u in unknown]
+        raise unsupported(capture, legal, names, "the ONNX standard has no operation for it")
     _name_dimensions(model, capture.signature)
     _renumber(model)
     del model.metadata_props[:]
@@ -58,6 +67,27 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     (root / path).write_bytes(model.SerializeToString(deterministic=True))
     size = (root / path).stat().st_size
     return [Artifact("onnx", precision, path.as_posix(), signature(root / path), "", size, legal.rewrites)]
+
+
+@contextmanager
+def _complaints() -> Iterator[dict[str, list[str]]]:
+    """Keep tf2onnx's log to ourselves, and collect from it which operations (type: name scopes) it fails on."""
+    failed: dict[str, list[str]] = {}
+
+    class Collect(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if found := _FAILED.search(record.getMessage()):
+                failed.setdefault(found[2], []).append(found[1].rpartition("/")[0] or found[1])
+
+    logger, handler = logging.getLogger("tf2onnx"), Collect(logging.ERROR)
+    before = logger.level, logger.propagate, logger.handlers
+    logger.handlers, logger.propagate = [handler], False
+    logger.setLevel(logging.ERROR)
+    try:
+        yield failed
+    finally:
+        logger.setLevel(before[0])
+        logger.propagate, logger.handlers = before[1], before[2]
 
 
 def signature(path: Path) -> Signature:

@@ -1,4 +1,8 @@
-"""SavedModel: the capture with its variables, as TensorFlow Serving loads it from a version directory."""
+"""SavedModel: the capture with its variables, as TensorFlow Serving loads it from a version directory.
+
+Where TensorFlow has no CPU kernel for the capture as it is (channels first, dilated transposed convolutions), it is
+the rewritten capture, with its weights as constants.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,9 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
+from pipeline.legalize import runnable
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
+from pipeline.tables import restore
 
 WARMUP = Path("assets.extra") / "tf_serving_warmup_requests"
 _FILES = ("saved_model.pb", "variables", "assets", "fingerprint.pb")
@@ -20,14 +26,23 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     import tensorflow as tf
 
     module = tf.Module()
-    # Only what inference reads: the model object would drag its optimizer's variables along.
-    module.weights = list(capture.traced.variables)
-    tf.saved_model.save(module, str(root), signatures={DEFAULT_SIGNATURE: capture.traced})
+    legal = runnable(capture)
+    if legal is not None:
+        module.tables = legal.tables
+        concrete = legal.concrete
+    else:
+        # Only what inference reads: the model object would drag its optimizer's variables along.
+        module.weights = list(capture.variables)
+        module.tables = [restore(t) for t in capture.tables]
+        concrete = capture.traced
+    tf.saved_model.save(module, str(root), signatures={DEFAULT_SIGNATURE: concrete})
     assets = root / "assets"
     if assets.is_dir() and not any(assets.iterdir()):
         assets.rmdir()
     total = sum(p.stat().st_size for name in _FILES for p in _below(root / name))
-    return [Artifact("savedmodel", precision, ".", signature(root), bytes=total)]
+    return [
+        Artifact("savedmodel", precision, ".", signature(root), bytes=total, rewrites=legal.rewrites if legal else ())
+    ]
 
 
 def write_warmup(root: Path, name: str, inputs: dict[str, np.ndarray]) -> None:

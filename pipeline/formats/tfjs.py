@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import logging
+import math
 import re
 import sys
 import tempfile
@@ -46,21 +47,23 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     target = root / path
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tfjs-", dir=root) as scratch:
-        tf.saved_model.save(tf.Module(), scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
-        _convert(legal, scratch, target, remap=True)
+        module = tf.Module()
+        module.tables = legal.tables
+        tf.saved_model.save(module, scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
+        _convert(capture, legal, scratch, target, remap=True)
         if _fuses_a_matrix(target):
             # Grappler's `remap` also fuses the sum of a product and a full matrix as a "bias", which TF.js'
             # wasm backend refuses.
-            _convert(legal, scratch, target, remap=False)
+            _convert(capture, legal, scratch, target, remap=False)
     _stamp(target, capture)
     return [Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)]
 
 
 def signature(path: Path) -> Signature:
-    """The signature in `model.json`."""
+    """The signature in `model.json`, without the look-up tables that it lists among the inputs: nobody feeds them."""
     data = _read(path)["signature"]
     return Signature(
-        tuple(_spec(n, t) for n, t in sorted(data["inputs"].items())),
+        tuple(_spec(n, t) for n, t in sorted(data["inputs"].items()) if "resourceId" not in t),
         tuple(_spec(n, t) for n, t in sorted(data["outputs"].items())),
     )
 
@@ -73,7 +76,9 @@ def constants(path: Path) -> list[np.ndarray]:
         offset = 0
         for entry in group["weights"]:
             if entry["dtype"] == "string":
-                raise ValueError("string weights are not supported here")
+                for _ in range(math.prod(entry["shape"])):  # each is its length, uint32, and that many bytes
+                    offset += 4 + int.from_bytes(data[offset : offset + 4], "little")
+                continue
             kind = np.dtype({"bool": "uint8"}.get(entry["dtype"], entry["dtype"]))
             count = int(np.prod(entry["shape"], dtype=np.int64))
             values = np.frombuffer(data, kind, count, offset).reshape(entry["shape"])
@@ -95,7 +100,7 @@ def foreign(operators: set[str]) -> set[str]:
     return operators - known - {"Const", "Placeholder", "NoOp"}
 
 
-def _convert(legal: Legalized, saved_model: str, target: Path, remap: bool) -> None:
+def _convert(capture: Capture, legal: Legalized, saved_model: str, target: Path, remap: bool) -> None:
     converter = _converter()
     run_grappler = converter._run_grappler
 
@@ -112,8 +117,8 @@ def _convert(legal: Legalized, saved_model: str, target: Path, remap: bool) -> N
             converter.convert_tf_saved_model(saved_model, str(target), control_flow_v2=True)
     except Exception as error:
         if refused := _REFUSED.match(str(error)):
-            raise unsupported(legal, refused[1].split(", "), "TF.js has no kernel for it") from error
-        raise unsupported(legal, [], f"the converter says: {first_line(error)}") from error
+            raise unsupported(capture, legal, refused[1].split(", "), "TF.js has no kernel for it") from error
+        raise unsupported(capture, legal, [], f"the converter says: {first_line(error)}") from error
     finally:
         converter._run_grappler = run_grappler
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -31,21 +32,34 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
 
 
 def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
-    import tensorflow as tf
 
     legal = legalize(capture, "tflite", batch)
-    module = tf.Module()
-    module.function = legal.function
-    converter = tf.lite.TFLiteConverter.from_concrete_functions([legal.concrete], module)
-    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
     try:
-        content = converter.convert()
+        content = _convert(legal, root)
     except Exception as error:
-        raise _explain(legal, error) from error
+        raise _explain(capture, legal, error) from error
     path = Path("tflite") / ("-".join(filter(None, (precision, variant))) + ".tflite")
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(content)
     return Artifact("tflite", precision, path.as_posix(), signature(root / path), variant, len(content), legal.rewrites)
+
+
+def _convert(legal: Legalized, root: Path) -> bytes:
+    import tensorflow as tf
+
+    module = tf.Module()
+    module.function, module.tables = legal.function, legal.tables
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".tflite-", dir=root) as scratch:
+        if legal.tables:
+            # The converter finds what initializes a table in a SavedModel only.
+            tf.saved_model.save(module, scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
+            converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
+        else:
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([legal.concrete], module)
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        content: bytes = converter.convert()
+    return content
 
 
 def signature(path: Path) -> Signature:
@@ -112,11 +126,13 @@ def _text(value: Any) -> str:
     return value.decode() if isinstance(value, bytes) else str(value)
 
 
-def _explain(legal: Legalized, error: Exception) -> LegalizationError:
-    """The converter's pages of MLIR, reduced to the operation and where it came from."""
+def _explain(capture: Capture, legal: Legalized, error: Exception) -> LegalizationError:
+    """The converter's pages of MLIR, reduced to the operations that it names."""
     text = str(error).strip() or type(error).__name__
-    named = list(dict.fromkeys(re.findall(r"'?tf\.(\w+)'? op", text)))
+    named = re.findall(r"'?tf\.(\w+)'? op", text)
+    for listed in re.findall(r"^(?:Flex|TF Select|Custom) ops: (.*)$", text, re.MULTILINE):
+        named += [name.strip() for name in listed.split(",")]
     if named:
-        return unsupported(legal, named, "TFLite has no builtin operation for it")
+        return unsupported(capture, legal, list(dict.fromkeys(named)), "TFLite has no builtin operation for it")
     reason = next((line.strip() for line in text.splitlines() if "error:" in line), text.splitlines()[0])
-    return unsupported(legal, [], f"the converter says: {reason[:300].rstrip('. ')}")
+    return unsupported(capture, legal, [], f"the converter says: {reason[:300].rstrip('. ')}")

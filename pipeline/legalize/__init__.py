@@ -5,6 +5,7 @@ The result computes the same function. Each rule states why it is exact, or the 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -12,6 +13,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from pipeline.capture import Capture
+from pipeline.errors import LegalizationError, Obstacle
 from pipeline.signature import Signature
 
 
@@ -33,12 +35,13 @@ class Legalized:
     """A capture rewritten for one target.
 
     Attributes:
-        target: "tflite", "onnx", "tfjs" or "oracle".
+        target: "tflite", "onnx", "tfjs", "savedmodel" or "oracle".
         signature: as the capture's, with the batch fixed if that was asked for.
         function: a `tf.function` from the inputs, in order, to a dict of named outputs; traced once.
         concrete: its one trace.
         rewrites: names of the rules that were applied, with their number of uses.
         constants: every float constant that the outputs depend on.
+        tables: `StaticHashTable`s that the function reads; whoever saves it must save them too.
     """
 
     target: str
@@ -47,6 +50,7 @@ class Legalized:
     concrete: Any
     rewrites: tuple[tuple[str, int], ...]
     constants: tuple[Constant, ...]
+    tables: tuple[Any, ...] = ()
 
 
 # A capture is legalized once per target: the writer and the checks ask for the same.
@@ -58,7 +62,8 @@ def legalize(capture: Capture, target: str, batch: int | None = None) -> Legaliz
 
     Args:
         capture: the frozen inference graph.
-        target: "tflite", "onnx", "tfjs", or "oracle" (every float operation in float64; float32 inputs).
+        target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), or "oracle" (every float
+            operation and the inputs in float64).
         batch: fixes the batch dimension; None keeps it as captured.
 
     Raises:
@@ -70,27 +75,80 @@ def legalize(capture: Capture, target: str, batch: int | None = None) -> Legaliz
     return done[target, batch]
 
 
+def runnable(capture: Capture) -> Legalized | None:
+    """The capture rewritten so that TensorFlow runs it on a CPU in float32; None where it does as it is."""
+    from pipeline.legalize.reachable import operations
+    from pipeline.legalize.registry import SAVEDMODEL, rules_for
+
+    rules = rules_for(SAVEDMODEL)
+    present = operations(capture.frozen.graph)
+    other = other_precision(capture)
+    if not other and not any(not rule.structural for op in present for rule in rules.get(op, ())):
+        return None
+    legal = legalize(capture, SAVEDMODEL)
+    return legal if legal.rewrites or other else None
+
+
+def other_precision(capture: Capture) -> bool:
+    """The model's dtype policy is not float32, in which every format computes: it is judged as it is in float32."""
+    import tensorflow as tf
+
+    from pipeline.legalize.reachable import computes_in
+
+    declared = {t.dtype for t in capture.invocation.declared} | {str(w.dtype) for w in capture.weights.values()}
+    return "float64" in declared or computes_in(capture.frozen.graph, (tf.float16, tf.bfloat16))
+
+
 def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
     import tensorflow as tf
 
     from pipeline.legalize.emit import promote
     from pipeline.legalize.reachable import float_constants
+    from pipeline.legalize.registry import ORACLE
     from pipeline.legalize.rewriter import Rewriter
 
     signature = capture.signature if batch is None else capture.signature.with_batch(batch)
     rewriter = Rewriter(capture.frozen, target, capture.weights)
-    specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in signature.inputs]
+    # TensorFlow takes subnormal numbers for zero when it casts, so the oracle's inputs come as float64.
+    dtypes = [promote(tf.as_dtype(t.dtype), target) if target == ORACLE else t.dtype for t in signature.inputs]
+    specs = [tf.TensorSpec(t.shape, d, name=t.name) for t, d in zip(signature.inputs, dtypes, strict=True)]
 
     def serve(*flat: Any) -> dict[str, Any]:
         inputs = [tf.cast(t, wanted) if (wanted := promote(t.dtype, target)) != t.dtype else t for t in flat]
-        outputs = rewriter.run(inputs)
+        outputs = rewriter.run([*inputs, *capture.tables])
         by_name = dict(zip(_structured_order(capture), outputs, strict=True))
+        for spec in signature.outputs:
+            by_name[spec.name] = _known_as(by_name[spec.name], spec.shape)
         return {name: tf.identity(by_name[name], name=name) for name in by_name}
 
     function = tf.function(serve, input_signature=specs, autograph=False)
-    concrete = function.get_concrete_function()
+    try:
+        concrete = function.get_concrete_function()
+    except LegalizationError as error:
+        raise LegalizationError.of(target, _by_layer(error.obstacles, capture)) from error
     constants = tuple(Constant(value, rewriter.constants.sources(value)) for value in float_constants(concrete.graph))
-    return Legalized(target, signature, function, concrete, tuple(sorted(rewriter.uses.items())), constants)
+    uses = tuple(sorted(rewriter.uses.items()))
+    return Legalized(target, signature, function, concrete, uses, constants, tuple(rewriter.tables.values()))
+
+
+def _known_as(tensor: Any, shape: tuple[int | None, ...]) -> Any:
+    """The tensor with the shape that the capture knows; a loop that is rebuilt may know less of its results."""
+    import tensorflow as tf
+
+    known = tensor.shape.as_list() if tensor.shape.rank is not None else [None] * len(shape)
+    less = tensor.shape.rank is None or any(k is None and s is not None for k, s in zip(known, shape, strict=True))
+    if shape.count(None) > 1 or not less:
+        return tensor
+    return tf.reshape(tensor, [-1 if size is None else size for size in shape])
+
+
+def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]:
+    """The same with layers in place of name scopes, those that differ in nothing else as one."""
+    layers: dict[tuple[str, str, str], dict[str, None]] = {}
+    for obstacle in obstacles:
+        found = layers.setdefault((obstacle.op, obstacle.reason, obstacle.advice), {})
+        found |= dict.fromkeys(capture.layers.of(scope) for scope in obstacle.layers)
+    return [Obstacle(op, tuple(found), reason, advice) for (op, reason, advice), found in layers.items()]
 
 
 def _structured_order(capture: Capture) -> list[str]:

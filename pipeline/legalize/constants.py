@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 
+from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.emit import compute, promote
 
 # Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
@@ -74,6 +75,9 @@ class Constants:
         """The rewritten form of a `Const` operation, in the target's float type."""
         value = tf.make_ndarray(op.get_attr("value"))
         wanted = promote(op.outputs[0].dtype, self._target)
+        if value.dtype.kind == "c" and not wanted.is_complex:
+            parts = (np.ascontiguousarray(p, wanted.as_numpy_dtype) for p in (value.real, value.imag))
+            return Complex(*(self.make(p) for p in parts))
         if wanted == op.outputs[0].dtype.base_dtype:
             return self.make(value)
         return self.make(value.astype(wanted.as_numpy_dtype), derived_from=[value])
@@ -87,6 +91,8 @@ class Constants:
         values = [self.value(t) for t in inputs]
         if any(v is None for v in values):
             return None
+        if op.type == "Identity":
+            return list(inputs)  # another constant would be a copy, and inside a loop a copy in its body
         known: list[np.ndarray] = [v for v in values if v is not None]
         with tf.init_scope():
             eager = [tf.constant(v, dtype=t.dtype) for v, t in zip(known, inputs, strict=True)]

@@ -36,8 +36,8 @@ The oracle that all verdicts are measured against is a target, too: the same gra
 Each constant of the result remembers the Keras weights that it was computed from. That is how the `weights` check
 finds each of them in the finished file.
 
-An operation that is left and that the target lacks is a `LegalizationError` with the operation, the layer and the
-target; nothing is written.
+Operations that are left and that the target lacks are a `LegalizationError` that lists each with its Keras layers, the
+reason and advice; nothing of that format is written, and its cells are `UNSUPPORTED`.
 
 ## How to add a rule
 
@@ -56,7 +56,7 @@ def softsign_by_definition(rewriter: Rewriter, op: Any, x: Any) -> Any:
   remembers its weights; `pipeline/legalize/shapes.py` reshapes and transposes with sizes known in part.
 - `why` is one sentence that says why it is exact, or the bound that it keeps.
 - `structural=True` is for bookkeeping that changes no number; it is not counted in an artifact's `rewrites`.
-- Add a case to `tests/pipeline/legalize/legalize_cases.py`: a small model that needs it. The tests check that the rule
+- Add a case to `tests/pipeline/legalize/cases_<family>.py`: a small model that needs it. The tests check that the rule
   was applied, that the rewritten graph equals the oracle within the case's bound, and that the artifact runs in the
   target's runtime. A rule without a case fails the tests.
 - Run `python -m pipeline.legalize.document` to bring this page up to date.

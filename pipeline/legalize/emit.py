@@ -9,18 +9,26 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.eager import context, execute
 
-from pipeline.legalize.registry import ORACLE
+from pipeline.legalize.registry import ORACLE, SAVEDMODEL, TFJS
 
-_HALVES = (tf.float16, tf.bfloat16)
-_FLOATS = (*_HALVES, tf.float32)
+_OTHERS = (tf.float16, tf.bfloat16, tf.float64)
+_FLOATS = (*_OTHERS, tf.float32)
 
 
 def promote(dtype: Any, target: str) -> Any:
-    """The type in which a target computes: float64 for the oracle, at least float32 elsewhere."""
+    """The type in which a target computes: float64 for the oracle, float32 elsewhere, whatever the model's policy.
+
+    TF.js has no short signed integers: int32 stands for them. For a complex tensor the type is that of its parts in a
+    format, which has no other.
+    """
     base = dtype.base_dtype
+    if target == TFJS and base in (tf.int8, tf.int16):
+        return tf.int32
     if target == ORACLE and base in _FLOATS:
         return tf.float64
-    return tf.float32 if base in _HALVES else base
+    if base.is_complex:
+        return {ORACLE: tf.complex128, SAVEDMODEL: tf.complex64}.get(target, tf.float32)
+    return tf.float32 if base in _OTHERS and target != ORACLE else base
 
 
 def emit(op: Any, inputs: list[Any], target: str) -> list[Any]:

@@ -8,42 +8,47 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.graphs import called, needed
+
 
 def float_constants(graph: Any) -> list[np.ndarray]:
     """Values of the float constants that a graph's outputs depend on, those in loop bodies included."""
-    definition = graph.as_graph_def()
-    functions = {f.signature.name: f for f in definition.library.function}
-    nodes = {n.name: n for n in definition.node}
     found: dict[bytes, np.ndarray] = {}
-    done: set[str] = set()
-    stack = [t.op.name for t in graph.outputs]
-
-    def visit(node: Any) -> None:
+    for node in needed(graph):
         if node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating:
             value = tf.make_ndarray(node.attr["value"].tensor)
             found[value.tobytes() + str(value.shape).encode()] = value
-        for attr in node.attr.values():
-            if attr.func.name in functions and attr.func.name not in done:
-                done.add(attr.func.name)
-                for inner in functions[attr.func.name].node_def:
-                    visit(inner)
-
-    seen: set[str] = set()
-    while stack:
-        name = stack.pop()
-        if name in seen:
-            continue
-        seen.add(name)
-        node = nodes[name]
-        visit(node)
-        stack.extend(i.split(":")[0] for i in node.input if not i.startswith("^"))
     return list(found.values())
 
 
-def locate(graph: Any, types: Collection[str]) -> tuple[str, str] | None:
-    """Type and Keras layer path of the first operation of these types, functions included; None if there is none."""
+def operations(graph: Any) -> set[str]:
+    """Types of the operations that a graph's outputs depend on."""
+    return {node.op for node in needed(graph)}
+
+
+def computes_in(graph: Any, types: Collection[Any]) -> bool:
+    """An operation that the graph's outputs depend on works in one of these types."""
+    wanted = {t.as_datatype_enum for t in types}
+    return any(attr.type in wanted for node in needed(graph) for attr in node.attr.values())
+
+
+def locate(graph: Any, types: Collection[str]) -> list[tuple[str, str]]:
+    """(type, name scope) of every operation of these types, each pair once; those of functions by who calls them."""
     definition = graph.as_graph_def()
-    for node in [*definition.node, *(n for f in definition.library.function for n in f.node_def)]:
-        if node.op in types:
-            return node.op, node.name.rpartition("/")[0] or node.name
-    return None
+    functions = {f.signature.name: f for f in definition.library.function}
+    found: dict[tuple[str, str], None] = {}
+    done: set[tuple[str, str]] = set()
+    stack = [(definition.node, "")]
+    while stack:
+        nodes, outer = stack.pop()
+        for node in nodes:
+            scope = node.name.rpartition("/")[0]
+            if outer and scope != outer and not scope.startswith(f"{outer}/"):
+                scope = f"{outer}/{scope}" if scope else outer
+            if node.op in types:
+                found[node.op, scope or node.name] = None
+            for name in called(node):
+                if name in functions and (name, scope) not in done:
+                    done.add((name, scope))
+                    stack.append((functions[name].node_def, scope))
+    return list(found)

@@ -8,9 +8,10 @@ from importlib import import_module
 from pkgutil import iter_modules
 from typing import Any
 
-TFLITE, ONNX, TFJS, ORACLE = "tflite", "onnx", "tfjs", "oracle"
+TFLITE, ONNX, TFJS, SAVEDMODEL, ORACLE = "tflite", "onnx", "tfjs", "savedmodel", "oracle"
 FORMATS = (TFLITE, ONNX, TFJS)
-EVERY = (*FORMATS, ORACLE)
+# A rule for the SavedModel makes up for a kernel that TensorFlow has for GPUs only.
+EVERY = (*FORMATS, SAVEDMODEL, ORACLE)
 
 # A rule gets (rewriter, operation of the source graph, its rewritten inputs) and returns the replacement's
 # outputs, or None when the operation does not have the form that the rule is about.
@@ -28,6 +29,8 @@ class Rule:
         targets: those that need it.
         why: one sentence, why it is exact or which bound it keeps.
         structural: it removes bookkeeping and changes no number; it is not counted.
+        stand_in: class of the Python objects that it works on; such a rule, and a structural one, is the only kind
+            that sees them.
     """
 
     name: str
@@ -37,17 +40,20 @@ class Rule:
     why: str
     apply: Apply
     structural: bool = False
+    stand_in: type | None = None
 
 
 _RULES: list[Rule] = []
 
 
-def rule(*ops: str, targets: Sequence[str], why: str, structural: bool = False) -> Callable[[Apply], Apply]:
+def rule(
+    *ops: str, targets: Sequence[str], why: str, structural: bool = False, stand_in: type | None = None
+) -> Callable[[Apply], Apply]:
     """Register a function as the rule for some operation types. Later registrations are tried later."""
 
     def register(apply: Apply) -> Apply:
         family = apply.__module__.rsplit(".", 1)[-1]
-        _RULES.append(Rule(apply.__name__, family, ops, tuple(targets), why, apply, structural))
+        _RULES.append(Rule(apply.__name__, family, ops, tuple(targets), why, apply, structural, stand_in))
         return apply
 
     return register
@@ -64,7 +70,8 @@ def all_rules() -> tuple[Rule, ...]:
 def rules_for(target: str) -> dict[str, list[Rule]]:
     """The rules of one target, by operation type."""
     table: dict[str, list[Rule]] = {}
-    for entry in all_rules():
+    # A stand-in meets its own rules before those that expect a tensor.
+    for entry in sorted(all_rules(), key=lambda entry: entry.stand_in is None):
         if target in entry.targets:
             for op in entry.ops:
                 table.setdefault(op, []).append(entry)

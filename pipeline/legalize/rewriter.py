@@ -9,10 +9,11 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import function_def_to_graph
 
-from pipeline.errors import LegalizationError
+from pipeline.errors import LegalizationError, Obstacle, first_line
+from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.constants import Constants
 from pipeline.legalize.emit import emit
-from pipeline.legalize.registry import rules_for
+from pipeline.legalize.registry import Rule, rules_for
 
 
 class Rewriter:
@@ -22,24 +23,41 @@ class Rewriter:
     (a `TensorList` is a dense buffer); the latter must vanish before an output.
 
     Attributes:
-        target: "tflite", "onnx", "tfjs" or "oracle".
+        target: "tflite", "onnx", "tfjs", "savedmodel" or "oracle".
         constants: values known while rewriting.
         uses: how often each rule was applied.
+        tables: hash tables that rules made, by what they were made for.
+        obstacles: what the target cannot express, with name scopes in place of layers; found so far.
     """
 
     def __init__(self, frozen: Any, target: str, weights: dict[str, np.ndarray]) -> None:
         self.target = target
         self.constants = Constants(target, weights)
         self.uses: Counter[str] = Counter()
+        self.tables: dict[Any, Any] = {}
+        self.obstacles: list[Obstacle] = []
+        self._scope = ""
         self._frozen = frozen
         self._rules = rules_for(target)
         self._functions: dict[str, Any] = {}
         self._definitions = {f.signature.name: f for f in frozen.graph.as_graph_def().library.function}
 
     def run(self, inputs: list[Any]) -> list[Any]:
-        """Rewrite the whole function onto new inputs, in the current graph."""
+        """Rewrite the whole function onto new inputs, in the current graph.
+
+        Raises:
+            LegalizationError: with all that is in the way, as far as it can be found.
+        """
         names = [t.name for t in self._frozen.inputs]
-        return self.interpret(self._frozen.outputs, dict(zip(names, inputs, strict=True)))
+        try:
+            outputs = self.interpret(self._frozen.outputs, dict(zip(names, inputs, strict=True)))
+        except Exception as error:
+            if not self.obstacles:
+                raise
+            raise LegalizationError.of(self.target, self.obstacles) from error
+        if self.obstacles:
+            raise LegalizationError.of(self.target, self.obstacles)
+        return outputs
 
     def function(self, name: str) -> Any:
         """The `FuncGraph` of a function of the source graph's library."""
@@ -66,21 +84,47 @@ class Rewriter:
     def _rewrite(self, op: Any, inputs: list[Any]) -> list[Any]:
         if op.type == "Const":
             return [self.constants.original(op)]
+        outer, self._scope = self._scope, _scope(op, self._scope)
+        try:
+            return self.replace(op, inputs)
+        finally:
+            self._scope = outer
+
+    def replace(self, op: Any, inputs: list[Any]) -> list[Any]:
+        """The operation's outputs, by folding, by the first rule that wants it, or by a copy of it."""
+        if (folded := self.constants.fold(op, inputs)) is not None:
+            return folded
+        name_scope = f"{self._scope}/" if self._scope else "isomer/"
         for entry in self._rules.get(op.type, ()):
-            with tf.name_scope(_scope(op)):
-                result = entry.apply(self, op, *inputs)
+            if not _takes(entry, inputs):
+                continue
+            try:
+                with tf.name_scope(name_scope):
+                    result = entry.apply(self, op, *inputs)
+            except LegalizationError as error:
+                found = (Obstacle(o.op, (self._scope,), o.reason, o.advice) for o in error.obstacles)
+                self.obstacles += [o for o in found if o not in self.obstacles]
+                break  # go on with a copy: what else is in the way?
+            except Exception as error:
+                self._note(op, f"the rule {entry.name} failed: {type(error).__name__}: {first_line(error)}")
+                raise
             if result is not None:
                 if not entry.structural:
                     self.uses[entry.name] += 1
                 return list(result) if isinstance(result, list | tuple) else [result]
-        if (folded := self.constants.fold(op, inputs)) is not None:
-            return folded
-        if not all(isinstance(t, tf.Tensor) for t in inputs):
-            raise LegalizationError(
-                op.type, op.name, self.target, "it works on a value that only exists while rewriting", "Report this."
-            )
-        with tf.name_scope(_scope(op)):
-            return emit(op, inputs, self.target)
+        try:
+            if not all(isinstance(t, tf.Tensor) for t in inputs):
+                raise TypeError("it works on a value that only exists while rewriting")
+            with tf.name_scope(name_scope):
+                return emit(op, inputs, self.target)
+        except Exception as error:
+            self._note(op, first_line(error))
+            raise
+
+    def _note(self, op: Any, reason: str) -> None:
+        """Keep what nobody foresaw, unless something is known to be in the way: this follows from that."""
+        if not self.obstacles:
+            self.obstacles.append(Obstacle(op.type, (self._scope,), reason, "Please report this model."))
 
     def value(self, tensor: Any) -> np.ndarray | None:
         """The tensor's value if known, else None."""
@@ -92,10 +136,22 @@ class Rewriter:
         return self.constants.make(value, known)
 
 
-def _scope(op: Any) -> str:
-    """Name scope that keeps the Keras layer's path: the operation's own, without its last part."""
+def _takes(entry: Rule, inputs: list[Any]) -> bool:
+    """A stand-in is shown to its own rules and to bookkeeping, and no tensor to a stand-in's rule."""
+    if entry.stand_in is not None:
+        return any(isinstance(t, entry.stand_in) for t in inputs)
+    return entry.structural or not any(isinstance(t, Complex) for t in inputs)
+
+
+def _scope(op: Any, outer: str) -> str:
+    """Name scope that keeps the Keras layer's path: the operation's own, without its last part.
+
+    Operations of a called function may be named from its beginning only; `outer` is the caller's scope.
+    """
     parent = op.name.rpartition("/")[0]
-    return f"{parent}/" if parent else "isomer/"
+    if not outer or parent == outer or parent.startswith(f"{outer}/"):
+        return str(parent)
+    return f"{outer}/{parent}" if parent else outer
 
 
 def _in_data_order(outputs: list[Any], known: dict[str, Any]) -> list[Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -13,9 +12,9 @@ from pipeline.signature import Signature, TensorSpec
 
 Tensors = dict[str, np.ndarray]
 
-# Rows of a model without a dataset: enough for an error's distribution, small enough to keep in the bundle.
-_SYNTHETIC = 256
 _SUBNORMAL = np.float32(1e-40)
+# Awkward rows that judging tells apart from others.
+ZEROS, SUBNORMAL = "zeros", "subnormal"
 
 
 @dataclass(frozen=True)
@@ -28,6 +27,7 @@ class Judged:
         labels: int64 [regular], or None where there is nothing to be right about.
         origin: a sentence that says where the regular rows come from.
         awkward: what each awkward row is.
+        others: a few rows each with other sizes of the dynamic dimensions.
     """
 
     tensors: Tensors
@@ -35,6 +35,7 @@ class Judged:
     labels: np.ndarray | None
     origin: str
     awkward: tuple[str, ...]
+    others: tuple[Judged, ...] = ()
 
     @property
     def rows(self) -> int:
@@ -61,11 +62,12 @@ def from_dataset(dataset: Dataset, signature: Signature) -> Judged:
     free = [size for size in spec.shape[1:] if size is not None]
     if len(free) != len(spec.shape) - 1 or int(np.prod(free)) != int(np.prod(x.shape[1:])):
         raise UsageError(
-            f"The model takes {list(spec.shape)}, a sample of {dataset.name} is {list(x.shape[1:])}.",
+            f"The model takes {_shape(spec)}, a sample of {dataset.name} is {list(x.shape[1:])}.",
             "Give matching inputs in an .npz file with --data.",
         )
-    rows = x.reshape(len(x), *free).astype(spec.dtype)
-    return _with_awkward({spec.name: rows}, dataset.y_test.astype(np.int64), f"the test set of {dataset.name}")
+    rows = x.reshape(len(x), *free)
+    rows = np.round(255 * rows).astype(spec.dtype) if spec.dtype == "uint8" else rows.astype(spec.dtype)
+    return with_awkward({spec.name: rows}, dataset.y_test.astype(np.int64), f"the test set of {dataset.name}")
 
 
 def from_arrays(arrays: Tensors, labels: np.ndarray | None, signature: Signature, origin: str) -> Judged:
@@ -74,83 +76,105 @@ def from_arrays(arrays: Tensors, labels: np.ndarray | None, signature: Signature
     Raises:
         UsageError: names, dtypes or shapes do not fit the signature.
     """
-    for spec in signature.inputs:
-        if spec.name not in arrays:
-            raise UsageError(f"{origin} has no array '{spec.name}'.", f"It needs {[t.name for t in signature.inputs]}.")
-        value = arrays[spec.name]
-        fits = value.ndim == len(spec.shape) and all(
-            s is None or s == d for s, d in zip(spec.shape[1:], value.shape[1:], strict=False)
+    chosen = {spec.name: _fit(spec, arrays, signature, origin) for spec in signature.inputs}
+    counts = {name: len(value) for name, value in chosen.items()}
+    if labels is not None:
+        counts["labels"] = len(labels)
+    if len(set(counts.values())) != 1:
+        listed = ", ".join(f"'{name}' has {count}" for name, count in counts.items())
+        raise UsageError(f"The arrays in {origin} differ in rows: {listed}.", "Give one row per sample in each.")
+    if not next(iter(counts.values())):
+        raise UsageError(f"The arrays in {origin} have no rows.", "Give at least one sample.")
+    return with_awkward(chosen, labels, origin)
+
+
+def _fit(spec: TensorSpec, arrays: Tensors, signature: Signature, origin: str) -> np.ndarray:
+    """One input's array in the input's dtype, if that keeps its values."""
+    if spec.name not in arrays:
+        raise UsageError(
+            f"{origin} has no array '{spec.name}'; it has {sorted(arrays)}.",
+            f"The model takes {', '.join(f'{t.name} ({t.dtype} {_shape(t)})' for t in signature.inputs)}.",
         )
-        if not fits:
-            raise UsageError(
-                f"'{spec.name}' in {origin} has shape {list(value.shape)}.", f"The model takes {list(spec.shape)}."
-            )
-    chosen = {t.name: arrays[t.name].astype(t.dtype) for t in signature.inputs}
-    if len({len(v) for v in chosen.values()}) != 1:
-        raise UsageError(f"The arrays in {origin} have different numbers of rows.", "Give one row per sample in each.")
-    return _with_awkward(chosen, labels, origin)
+    value = arrays[spec.name]
+    fits = value.ndim == len(spec.shape) and all(
+        s is None or s == d for s, d in zip(spec.shape[1:], value.shape[1:], strict=False)
+    )
+    if not fits:
+        raise UsageError(
+            f"'{spec.name}' in {origin} has shape {list(value.shape)}.", f"The model takes {_shape(spec)}."
+        )
+    if spec.dtype == "string" or value.dtype.kind in "USO":
+        if spec.dtype != "string" or value.dtype.kind not in "US":
+            raise UsageError(f"'{spec.name}' in {origin} is {value.dtype}.", f"The model takes {spec.dtype}.")
+        return np.char.decode(value, "utf-8") if value.dtype.kind == "S" else value
+    with np.errstate(invalid="ignore", over="ignore"):
+        cast = value.astype(spec.dtype)
+        kept = np.isfinite(cast) | ~np.isfinite(value) if cast.dtype.kind == "f" else cast == value
+    if not np.all(kept):
+        example = value[~kept].reshape(-1)[0]
+        raise UsageError(
+            f"'{spec.name}' in {origin} is {value.dtype} with values that {spec.dtype} has not, such as {example}.",
+            f"The model takes {spec.dtype}.",
+        )
+    return cast
 
 
-def synthetic(signature: Signature, ranges: dict[str, tuple[float, float]], seed: int) -> Judged:
-    """Seeded rows from the signature alone: smooth fields for floats (white noise tells little about a model
-    that pools or normalizes), uniform numbers for integers.
+def _shape(spec: TensorSpec) -> str:
+    return f"[{', '.join('?' if n is None else str(n) for n in spec.shape)}]"
 
-    Args:
-        ranges: lowest and highest value by input name; [0, 1] where it is not given.
+
+def with_awkward(tensors: Tensors, labels: np.ndarray | None, origin: str) -> Judged:
+    """Append rows that expose special cases: exact zeros, saturation, subnormal numbers, the sign of zero.
+
+    They stay within what the rows themselves have: their range, their whole numbers, their words. A mask stays one.
     """
-    rng = np.random.default_rng(seed)
-    tensors = {t.name: _generate(t, ranges.get(t.name, (0.0, 1.0)), rng) for t in signature.inputs}
-    return _with_awkward(tensors, None, f"{_SYNTHETIC} synthetic rows (seed {seed})")
-
-
-def _generate(spec: TensorSpec, span: tuple[float, float], rng: np.random.Generator) -> np.ndarray:
-    shape = (_SYNTHETIC, *(16 if size is None else size for size in spec.shape[1:]))
-    low, high = span
-    kind = np.dtype(spec.dtype)
-    if kind.kind == "b":
-        return rng.random(shape) < 0.5
-    if kind.kind in "iu":
-        return rng.integers(int(low), int(high), shape, endpoint=True).astype(kind)
-    field = rng.normal(size=shape)
-    for axis in range(1, len(shape)):
-        if shape[axis] > 3:
-            field = np.cumsum(field, axis=axis) / np.sqrt(shape[axis])
-    flat = field.reshape(len(field), -1)
-    flat = (flat - flat.min(1, keepdims=True)) / np.maximum(np.ptp(flat, axis=1, keepdims=True), 1e-9)
-    gain = rng.uniform(0.2, 1.0, (len(flat), 1))
-    if flat.shape[1] == 1:
-        flat = rng.random(flat.shape)
-    return (low + (high - low) * (flat * gain + (1 - gain) * rng.random((len(flat), 1)))).reshape(shape).astype(kind)
-
-
-def _with_awkward(tensors: Tensors, labels: np.ndarray | None, origin: str) -> Judged:
-    """Append rows that expose special cases: exact zeros, saturation, subnormal numbers, the sign of zero."""
-    names = ("zeros", "ones", "highest", "lowest", "alternating", "subnormal", "negative zero")
+    names = (ZEROS, "ones", "highest", "lowest", "alternating", SUBNORMAL, "negative zero")
     result = {}
     for name, value in tensors.items():
-        low, high = value.min(), value.max()
-        pattern = np.indices(value.shape[1:]).sum(0) % 2 == 0
-        one = np.ones((), value.dtype)
-        rows = [one * 0, np.clip(one, low, high), high, low, np.where(pattern, high, low), one * 0, one * 0]
-        block = np.stack([np.broadcast_to(np.asarray(r, value.dtype), value.shape[1:]) for r in rows])
-        if value.dtype.kind == "f":
-            block[5], block[6] = _SUBNORMAL, -0.0
-        if value.dtype.kind in "iu":
-            block = np.clip(block, low, high)
-        result[name] = np.concatenate([value, block.astype(value.dtype)])
+        if value.dtype.kind == "U":
+            block = _awkward_words(value)
+        elif "mask" in name.lower().split("_") and set(np.unique(value)) <= {0, 1}:
+            block = _awkward_masks(value)
+        else:
+            block = _awkward_numbers(value)
+        result[name] = np.concatenate([value, block.astype(value.dtype) if value.dtype.kind != "U" else block])
     return Judged(result, len(next(iter(tensors.values()))), labels, origin, names)
 
 
-def ranges_of(model: Any) -> dict[str, tuple[float, float]]:
-    """Ranges that the layers behind each input expect: an Embedding's vocabulary, 0..255 before Rescaling."""
-    ranges: dict[str, tuple[float, float]] = {}
-    functional = getattr(model, "_functional", None) or model
-    for tensor in getattr(functional, "inputs", None) or []:
-        for layer in model._flatten_layers():
-            for node in getattr(layer, "_inbound_nodes", []):
-                if any(t is tensor for t in node.input_tensors):
-                    if type(layer).__name__ == "Embedding":
-                        ranges[tensor.name] = (0, layer.input_dim - 1)
-                    elif type(layer).__name__ == "Rescaling":
-                        ranges[tensor.name] = (0, 255)
-    return ranges
+def _awkward_numbers(value: np.ndarray) -> np.ndarray:
+    low, high = (value.min(), value.max()) if value.size else (0, 0)
+    pattern = np.indices(value.shape[1:]).sum(0) % 2 == 0
+    one = np.ones((), value.dtype)
+    rows = [one * 0, np.clip(one, low, high), high, low, np.where(pattern, high, low), one * 0, one * 0]
+    block = np.stack([np.broadcast_to(np.asarray(r, value.dtype), value.shape[1:]) for r in rows])
+    if value.dtype.kind == "f" and not _whole(value):
+        block[5], block[6] = _SUBNORMAL, -0.0
+        return block
+    # Whole numbers are indices or categories: only those that occur are known to be legal.
+    known = np.unique(value)
+    after = np.clip(np.searchsorted(known, block), 0, len(known) - 1)
+    before = np.maximum(after - 1, 0)
+    closer = np.abs(known[before].astype(np.float64) - block) < np.abs(known[after].astype(np.float64) - block)
+    return np.where(closer, known[before], known[after])
+
+
+def _whole(value: np.ndarray) -> bool:
+    """Whether floats are whole numbers, and not just zeros and ones."""
+    return bool(value.size) and float(value.max()) > 1 and np.array_equal(value, np.round(value))
+
+
+def _awkward_masks(value: np.ndarray) -> np.ndarray:
+    """Nothing masked, all but the first step, every other one: never all, which leaves nothing to attend to."""
+    shape = value.shape[1:]
+    steps = np.indices(shape)[0] if shape else np.zeros(shape, int)
+    full, first, every_other = np.ones(shape), steps == 0, steps % 2 == 0
+    return np.stack([full, full, full, first, every_other, full, full])
+
+
+def _awkward_words(value: np.ndarray) -> np.ndarray:
+    """Rows of the shortest, the longest and other strings that occur."""
+    known = sorted(set(value.reshape(-1).tolist()), key=lambda word: (len(word), word))
+    pattern = np.indices(value.shape[1:]).sum(0) % 2 == 0
+    short, long, middle = known[0], known[-1], known[len(known) // 2]
+    rows = [short, middle, long, short, np.where(pattern, long, short), short, short]
+    return np.stack([np.broadcast_to(np.asarray(r, value.dtype), value.shape[1:]) for r in rows])

@@ -21,8 +21,9 @@ def scale(exact: np.ndarray, regular: int) -> np.ndarray:
 
     It is the row's own largest magnitude, but at least the root mean square of that over the regular rows:
     a row that happens to be near zero by cancellation is not held to a relative error that nobody could keep.
+    Values that are not finite have no magnitude.
     """
-    own = row_max(exact)
+    own = row_max(np.where(np.isfinite(exact), exact, 0.0))
     typical = float(np.sqrt(np.mean(own[:regular] ** 2))) if regular else 0.0
     return np.maximum(own, max(typical, float(np.finfo(np.float32).tiny)))
 

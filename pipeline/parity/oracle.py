@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.capture import Capture
-from pipeline.legalize import legalize
+from pipeline.errors import ModelError
+from pipeline.legalize import legalize, runnable
 from pipeline.parity.inputs import Tensors
+from pipeline.states import call
+from pipeline.text import as_text
 
 METHOD = "the captured graph with the same float32 weights and constants, every operation in float64"
 _BATCH = 500
@@ -22,38 +25,58 @@ _BATCH = 500
 def run_oracle(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
     """Exact outputs by name; float64 for float outputs, the graph's own dtype for others."""
     function = legalize(capture, "oracle").function
-    return _run(lambda *flat: function(*flat), capture, inputs)
+    wide = {name: v.astype(np.float64) if v.dtype.kind == "f" else v for name, v in inputs.items()}
+    return _run(lambda *flat: function(*flat), capture, wide)
 
 
 def run_reference(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
     """TensorFlow's float32 outputs of the captured graph, by name: what budgets are derived from."""
+    if legal := runnable(capture):
+        return _run(lambda *flat: legal.function(*flat), capture, inputs)
+    return run_captured(capture, inputs)
+
+
+def run_captured(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
+    """TensorFlow's outputs of the captured graph by name, in the model's own precision."""
     names = sorted(t.name for t in capture.signature.outputs)
-    return _run(lambda *flat: dict(zip(names, capture.frozen(*flat), strict=True)), capture, inputs)
+    handles = [t.handle for t in capture.tables]
+    return _run(lambda *flat: dict(zip(names, capture.frozen(*flat, *handles), strict=True)), capture, inputs)
 
 
 def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
     """What Keras itself answers, layer by layer, without the capture."""
-    from keras import tree
+    from keras import backend, ops, tree
 
-    from pipeline.capture import call_structure
+    def answer(*flat: Any) -> dict[str, Any]:
+        outputs, after = call(model, capture.invocation, capture.states, flat)
+        flat_outputs = [ops.cast(t, "float32") if backend.is_float_dtype(t.dtype) else t for t in tree.flatten(outputs)]
+        return dict(zip((t.name for t in capture.signature.outputs), flat_outputs + after, strict=True))
 
-    structure = call_structure(model)
+    if not capture.states:
+        return _run(answer, capture, inputs)
+    # Keras' stateful layers take the batch that they were made for, and no other.
+    size = int(capture.states[0].variable.shape[0])
+    rows = len(next(iter(inputs.values())))
+    filled = np.minimum(np.arange(-(-rows // size) * size), rows - 1)
+    outputs = _run(answer, capture, {name: value[filled] for name, value in inputs.items()}, size)
+    return {name: value[:rows] for name, value in outputs.items()}
 
-    def call(*flat: Any) -> dict[str, Any]:
-        outputs = tree.flatten(model(tree.pack_sequence_as(structure, list(flat)), training=False))
-        return dict(zip((t.name for t in capture.signature.outputs), outputs, strict=True))
 
-    return _run(call, capture, inputs)
-
-
-def _run(function: Callable[..., Any], capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
+def _run(
+    function: Callable[..., Any], capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = _BATCH
+) -> Tensors:
     import tensorflow as tf
 
     order = [t.name for t in capture.signature.inputs]
     rows = len(inputs[order[0]])
     parts: dict[str, list[np.ndarray]] = {}
-    for start in range(0, rows, _BATCH):
-        outputs = function(*(tf.constant(inputs[name][start : start + _BATCH]) for name in order))
+    for start in range(0, rows, batch):
+        outputs = function(*(tf.constant(inputs[name][start : start + batch]) for name in order))
         for name, value in outputs.items():
-            parts.setdefault(name, []).append(np.asarray(value))
+            if len(value) != (given := min(batch, rows - start)):
+                raise ModelError(
+                    f"Output '{name}' has {len(value)} rows for {given} inputs: its first dimension is not the batch.",
+                    "Keep the batch as the first dimension of every output.",
+                )
+            parts.setdefault(name, []).append(as_text(np.asarray(value)))
     return {t.name: np.concatenate(parts[t.name]) for t in capture.signature.outputs}

@@ -93,7 +93,7 @@ def inconclusive(exact: Mapping[str, np.ndarray], budgets: Mapping[str, Budget])
         truth = exact[name][: budget.regular]
         if len(truth) > 1:
             spread = float(np.nanmax(np.ptp(truth.reshape(len(truth), -1), axis=0), initial=0.0))
-            if spread <= 16 * budget.limit * float(measure.ulp(budget.scales.max())):
+            if spread <= 16 * budget.limit * float(measure.ulp(budget.scales[: budget.regular].max())):
                 return f"output '{name}' does not vary over the inputs, so agreement says nothing"
     return ""
 

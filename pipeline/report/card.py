@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pipeline.artifact import Artifact
+from pipeline.cells import Status
+from pipeline.errors import describe
 from pipeline.report import view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
@@ -46,7 +48,7 @@ def _front_matter(certificate: dict[str, Any]) -> str:
 
 def _what(certificate: dict[str, Any]) -> str:
     source = certificate["source"]
-    origin = {"recipe": "the recipe", "keras-file": "the Keras file"}[source["kind"]]
+    origin = {"recipe": "the recipe", "keras-file": "the Keras file", "function": "the function"}[source["kind"]]
     formats = list(dict.fromkeys(view.FORMATS.get(a["format"], a["format"]) for a in certificate["artifacts"]))
     notice = view.notice(certificate)
     version = certificate["version"]
@@ -61,11 +63,29 @@ def _what(certificate: dict[str, Any]) -> str:
             f"{', '.join(map(escape, formats))}. Each file was run in its real runtimes and judged against a float64 "
             f"oracle on {escape(view.dataset(certificate))}."
         ),
+        _split_off(certificate),
+        *(
+            f"**There is no {escape(name)}**; it cannot express {escape(view.printable(describe(found)))}"
+            for name, found in view.unsupported(certificate)
+        ),
         (f"This is version {version}" if version is not None else "This bundle was **rejected**; do not deploy it")
         + f", written on {escape(certificate['created'])} by isomer {escape(certificate['environment']['isomer'])}. "
         "`certificate.json` holds all verdicts, `report.html` shows them with plots.",
     ]
     return "\n\n".join(p for p in paragraphs if p)
+
+
+def _split_off(certificate: dict[str, Any]) -> str:
+    """How to run what was split off in front of the model."""
+    if "preprocessing" not in certificate:
+        return ""
+    front = certificate["preprocessing"]
+    names = ", ".join(code(t["name"]) for t in front["signature"]["inputs"])
+    made = ", ".join(code(t["name"]) for t in front["signature"]["outputs"])
+    return (
+        f"**Strings are read by `{front['path']}/`**, a SavedModel that takes {names} and gives {made}: inputs of "
+        "the files here. The check `chain` compared the two in a row with the whole model."
+    )
 
 
 def _shape(spec: TensorSpec) -> str:
@@ -185,7 +205,7 @@ def _files(certificate: dict[str, Any], manifest: dict[str, Any]) -> str:
 
 def _limits(certificate: dict[str, Any]) -> str:
     judged = view.cells(certificate)
-    absent = sorted({view.place(c) for c in judged if not c.samples})
+    absent = sorted({view.place(c) for c in judged if not c.samples and c.verdict is not Status.UNSUPPORTED})
     sampled = sorted({f"{view.place(c)} ({view.samples(c)})" for c in judged if 0 < c.samples < c.population})
     lines = [
         (

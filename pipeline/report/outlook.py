@@ -8,6 +8,9 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from pipeline.errors import Obstacle
+from pipeline.report import view
+
 
 def table(inspection: dict[str, Any]) -> Group:
     """A Rich renderable of `Inspection.to_json()`."""
@@ -18,14 +21,20 @@ def table(inspection: dict[str, Any]) -> Group:
             shape = ", ".join("?" if d is None else str(d) for d in tensor["shape"])
             lines.append(Text(f"  {kind[:-1]:<6} {tensor['name']}: {tensor['dtype']} [{shape}]"))
     formats = Table(box=None, pad_edge=False)
-    for name in ("format", "outlook", "rewrites"):
-        formats.add_column(name)
+    for name in ("format", "outlook", "size", "rewrites, or what is in the way"):
+        formats.add_column(name, justify="right" if name == "size" else "left")
     for entry in inspection["formats"]:
-        rewrites = ", ".join(f"{k} x{v}" for k, v in entry["rewrites"].items()) or "none needed"
-        supported = entry["status"] == "PASS"
-        formats.add_row(
-            entry["format"],
-            "supported" if supported else "impossible",
-            Text(rewrites if supported else entry["reason"]),
-        )
+        for row, (size, text) in enumerate(_lines(entry)):
+            head = (entry["format"], entry["outlook"]) if row == 0 else ("", "")
+            formats.add_row(*head, size, Text(view.printable(text)))
     return Group(*lines, Text(""), formats)
+
+
+def _lines(entry: dict[str, Any]) -> list[tuple[str, str]]:
+    """(size, text) of one format's rows: its rewrites, or an obstacle each and at last what to do."""
+    if entry["outlook"] != "impossible":
+        rewrites = ", ".join(f"{name} x{count}" for name, count in entry["rewrites"].items())
+        return [(view.size(entry["bytes"]), rewrites or "none needed")]
+    found = [Obstacle(o["op"], tuple(o["layers"]), o["reason"], o["advice"]) for o in entry["obstacles"]]
+    advice = dict.fromkeys(o.advice for o in found if o.advice)
+    return [("", f"{o.subject}: {o.reason}.") for o in found] + [("", f"-> {text}") for text in advice]

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from pipeline.cells import Cell, Status
+from pipeline.errors import Obstacle
 
 SYMBOLS = {
     Status.PASS: "✓",
@@ -160,7 +161,31 @@ def summary(certificate: dict[str, Any]) -> str:
     tail += [f"{counts[s]} {word}" for s, word in words.items() if counts[s]]
     failed = sum(c["verdict"] != Status.PASS for c in certificate["checks"])
     tail += [f"{plural(failed, 'check')} failed"] if failed else []
-    return ", ".join([text, *tail]) + "."
+    return _formats(certificate) + ", ".join([text, *tail]) + "."
+
+
+def _formats(certificate: dict[str, Any]) -> str:
+    """How many formats there are, where some cannot express the model: "3 of 4 formats (TFLite UNSUPPORTED: ...); "."""
+    missing = unsupported(certificate)
+    if not missing:
+        return ""
+    there = len({a["format"] for a in certificate["artifacts"]})
+    names: dict[str, list[str]] = {}
+    for name, found in missing:
+        names.setdefault(", ".join(o.subject for o in found), []).append(name)
+    words = "; ".join(f"{', '.join(of)} UNSUPPORTED: {subjects}" for subjects, of in names.items())
+    return f"{there} of {there + len(missing)} formats ({printable(words)}); "
+
+
+def unsupported(certificate: dict[str, Any]) -> list[tuple[str, list[Obstacle]]]:
+    """(format, what is in the way) for each format that cannot express the model."""
+    return [
+        (
+            FORMATS.get(entry["format"], entry["format"]),
+            [Obstacle(o["op"], tuple(o["layers"]), o["reason"], o["advice"]) for o in entry["obstacles"]],
+        )
+        for entry in certificate.get("unsupported", [])
+    ]
 
 
 def dataset(certificate: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from pipeline.artifact import Artifact
+from pipeline.text import as_text
 
 Tensors = dict[str, np.ndarray]
 
@@ -60,7 +61,7 @@ def save(directory: Path, prefix: str, tensors: Mapping[str, np.ndarray]) -> lis
     files = []
     for index, (name, value) in enumerate(tensors.items()):
         file = f"{prefix}{index}.npy"
-        np.save(directory / file, np.asarray(value))
+        np.save(directory / file, as_text(np.asarray(value)))
         files.append((name, file))
     return files
 

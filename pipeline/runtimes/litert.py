@@ -17,7 +17,7 @@ from pipeline.signature import DEFAULT_SIGNATURE
 
 
 class Runtime:
-    """The LiteRT interpreter, by signature names, resized to each batch."""
+    """The LiteRT interpreter, by signature names, resized where an input's shape changes."""
 
     def __init__(self, device: str) -> None:
         if device != "cpu":
@@ -27,7 +27,7 @@ class Runtime:
         except ImportError as error:
             raise RuntimeUnavailable("the package ai-edge-litert is not installed", "Run `make setup`.") from error
         self._create = Interpreter
-        self._batch: int | None = None
+        self._shapes: dict[str, tuple[int, ...]] = {}
 
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
         """Load the `.tflite` file; refuses one without the default signature."""
@@ -40,7 +40,7 @@ class Runtime:
         self._inputs = {n: d["index"] for n, d in runner.get_input_details().items()}
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
         self._static = all(None not in t.shape for t in artifact.signature.inputs)
-        self._batch = None
+        self._shapes = {}
         return {
             "ai-edge-litert": version("ai-edge-litert"),
             "kernels": "xnnpack",
@@ -55,13 +55,13 @@ class Runtime:
     def _step(self, rows: Mapping[str, np.ndarray]) -> Tensors:
         if rows.keys() != self._inputs.keys():
             raise ValueError(f"inputs are {sorted(self._inputs)}, got {sorted(rows)}")
-        size = len(next(iter(rows.values())))
-        if size != self._batch:
+        shapes = {name: value.shape for name, value in rows.items()}
+        if shapes != self._shapes:
             if not self._static:
-                for name, value in rows.items():
-                    self._interpreter.resize_tensor_input(self._inputs[name], value.shape)
+                for name, shape in shapes.items():
+                    self._interpreter.resize_tensor_input(self._inputs[name], shape)
             self._interpreter.allocate_tensors()
-            self._batch = size
+            self._shapes = shapes
         for name, value in rows.items():
             self._interpreter.set_tensor(self._inputs[name], value)
         self._interpreter.invoke()

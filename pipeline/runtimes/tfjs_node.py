@@ -45,7 +45,7 @@ class Runtime:
     def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
         """Run all rows by the signature's names, cut into batches on the other side.
 
-        Outputs have TF.js' own dtypes: float32, int32 (also for int64), bool, bytes for strings.
+        Outputs have TF.js' own dtypes: float32, int32 (also for int64), bool, text for strings.
 
         Raises:
             RuntimeError: the model fails, leaks tensors, or Node.js ends.

@@ -16,7 +16,7 @@ import h5py
 import pytest
 from command import COMMAND, refused, run, tree
 
-from pipeline import frameworks, keras_file
+from pipeline import frameworks, keras_file, user_module
 from pipeline.errors import ModelError
 
 QUICK = ("--format", "onnx", "--runtime", "onnxruntime", "--device", "cpu")
@@ -424,7 +424,7 @@ def test_a_file_to_import_that_does_not(source: str | None, words: str, peculiar
 
 def test_a_model_that_restores_only_some_of_its_weights_is_refused(peculiar: Path) -> None:
     frameworks.load()
-    keras_file.import_module(peculiar / "layers.py")
+    user_module.load(peculiar / "layers.py")
     with pytest.raises(ModelError) as caught:
         keras_file.load(peculiar / "tower.keras")
     assert "weight" in caught.value.what or "variables" in caught.value.what

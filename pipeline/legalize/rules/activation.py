@@ -44,12 +44,17 @@ def softsign_by_definition(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return x / (1.0 + tf.abs(x))
 
 
+_CLAMPS = ("Relu", "Relu6")
+
+
 def _inside_gelu(op: Any) -> bool:
     """0.5 * x * erfc(-x / sqrt(2)), the form that the TFLite converter turns into its GELU."""
     readers = op.outputs[0].consumers()
     argument = _scaled(op.inputs[0].op, -(0.5**0.5))
     if argument is None or len(readers) != 1 or readers[0].type != "Mul":
         return False
+    if any(reader.type in _CLAMPS for reader in readers[0].outputs[0].consumers()):
+        return False  # the converter joins the product and the clamp first, and then knows no GELU
     return any(_same(_scaled(t.op, 0.5), argument) for t in readers[0].inputs if t is not op.outputs[0])
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from pipeline.legalize.registry import FORMATS, TFJS, rule
+from pipeline.legalize.registry import FORMATS, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import product, reshape, sizes, transpose
 
 if TYPE_CHECKING:
@@ -21,8 +21,10 @@ if TYPE_CHECKING:
 )
 def einsum_by_matmul(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
     terms, result = _expand_ellipsis(op.get_attr("equation").decode().replace(" ", ""), inputs)
-    if any(len(set(t)) != len(t) for t in [*terms, result]) or len(terms) > 2:
+    if len(set(result)) != len(result) or len(terms) > 2:
         return None
+    pairs = [_take_diagonals(rewriter, x, term) for x, term in zip(inputs, terms, strict=True)]
+    inputs, terms = tuple(x for x, _ in pairs), [term for _, term in pairs]
     if len(terms) == 1:
         kept = [c for c in terms[0] if c in result]
         tensor = _reduce(inputs[0], terms[0], kept)
@@ -91,6 +93,20 @@ def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, resu
     return transpose(rewriter, z, [order.index(c) for c in result])
 
 
+def _take_diagonals(rewriter: Rewriter, x: Any, axes: str) -> tuple[Any, str]:
+    """The tensor with each letter once: of equal letters the diagonal, as a sum of what a mask leaves."""
+    while repeated := [c for c in axes if axes.count(c) > 1]:
+        first, second = axes.index(repeated[0]), axes.rindex(repeated[0])
+        places = [tf.range(sizes(x)[a]) for a in (first, second)]
+        shaped = [
+            tf.reshape(p, [-1 if a == k else 1 for k in range(x.shape.rank)])
+            for p, a in zip(places, (first, second), strict=True)
+        ]
+        x = tf.reduce_sum(tf.where(tf.equal(*shaped), x, tf.zeros_like(x)), second)
+        axes = axes[:second] + axes[second + 1 :]
+    return x, axes
+
+
 def _joint(a: Any, b: Any) -> Any:
     """The size of two that are equal or broadcast; the static one if there is one."""
     if isinstance(a, int):
@@ -113,3 +129,16 @@ def _expand_ellipsis(equation: str, inputs: tuple[Any, ...]) -> tuple[list[str],
     letters = "".join(c for c in "zyxwvutsrqponmlkjihgfedcba" if c not in equation)[: max(ranks)]
     terms = [s.replace("...", letters[len(letters) - r :]) for s, r in zip(terms, ranks, strict=True)]
     return terms, result.replace("...", letters)
+
+
+@rule(
+    "Squeeze",
+    targets=(TFLITE,),
+    why="Leaving out sizes of one is a reshape; the converter fuses a transpose and a squeeze into an invalid form.",
+)
+def squeeze_after_transpose(rewriter: Rewriter, op: Any, x: Any) -> Any:
+    if x.op.type != "Transpose":
+        return None
+    rank = x.shape.rank
+    lost = {a % rank for a in op.get_attr("squeeze_dims")} or {a for a in range(rank) if x.shape[a] == 1}
+    return reshape(rewriter, x, [d for a, d in enumerate(sizes(x)) if a not in lost])

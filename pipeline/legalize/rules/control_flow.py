@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from pipeline.legalize.registry import EVERY, rule
+from pipeline.legalize.emit import promote
+from pipeline.legalize.registry import EVERY, ONNX, TFJS, rule
 from pipeline.legalize.rules.recurrent import TensorList, materialize
 
 if TYPE_CHECKING:
@@ -33,37 +34,64 @@ def rebuild_loop(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
     condition, body = op.get_attr("cond").name, op.get_attr("body").name
     graph = rewriter.function(body)
     variant = [k for k, (o, i) in enumerate(zip(graph.outputs, graph.inputs, strict=True)) if not _same(o, i)]
-    values = materialize(rewriter, op, list(inputs), variant)
+    values = materialize(rewriter, op, list(inputs), variant, graph)
     initial = [_dense(values[k]) for k in variant]
+    invariants = _invariants(graph, variant, values, initial)
+    items = _only_in_lists(graph) if rewriter.target == TFJS else []
+    for item in items:
+        initial.append(tf.zeros([1] * (item.shape.rank or 0), promote(item.dtype, rewriter.target)))
+        invariants.append(tf.TensorShape(None if item.shape.rank is None else [None] * item.shape.rank))
 
     def expand(state: tuple[Any, ...]) -> list[Any]:
         full = _restate(rewriter, values)
-        for k, tensor in zip(variant, state, strict=True):
+        for k, tensor in zip(variant, state, strict=False):
             full[k] = TensorList(tensor) if isinstance(values[k], TensorList) else tensor
         return full
 
     def step(*state: Any) -> list[Any]:
-        results = rewriter.call(body, expand(state))
-        return [_dense(results[k]) for k in variant]
+        known = {t.name: v for t, v in zip(graph.inputs, expand(state), strict=True)}
+        results = rewriter.interpret([*graph.outputs, *items], known)
+        return [*(_dense(results[k]) for k in variant), *results[len(graph.outputs) :]]
 
     result = tf.while_loop(
         lambda *state: rewriter.call(condition, expand(state))[0],
         step,
         initial,
-        shape_invariants=_invariants(graph, variant, values, initial),
+        shape_invariants=invariants,
         parallel_iterations=1,
     )
     outputs = list(values)
-    for k, tensor in zip(variant, result, strict=True):
-        outputs[k] = TensorList(tensor) if isinstance(values[k], TensorList) else tensor
+    for k, tensor in zip(variant, result, strict=False):
+        outputs[k] = TensorList(tensor) if isinstance(values[k], TensorList) else _detached(rewriter, tensor)
     return outputs
+
+
+def _detached(rewriter: Rewriter, tensor: Any) -> Any:
+    """A loop's result as a tensor of its own: TF.js leaks one at each call where it is an output of the model."""
+    if rewriter.target != TFJS or tensor.dtype == tf.variant:
+        return tensor
+    return tf.squeeze(tf.expand_dims(tensor, 0), 0)
+
+
+def _only_in_lists(graph: Any) -> list[Any]:
+    """What a loop's body writes to lists and does not hand on.
+
+    TF.js frees it at the end of the step, the list's hold on it notwithstanding, unless the body hands it on.
+    """
+    handed = {_origin(output).name for output in graph.outputs}
+    written = (op.inputs[2] for op in graph.get_operations() if op.type == "TensorListSetItem")
+    return [item for item in written if _origin(item).name not in handed]
 
 
 def _same(output: Any, source: Any) -> bool:
     """The body hands this loop variable on unchanged."""
-    while output.op.type == "Identity":
-        output = output.op.inputs[0]
-    return output.name == source.name
+    return bool(_origin(output).name == source.name)
+
+
+def _origin(tensor: Any) -> Any:
+    while tensor.op.type == "Identity":
+        tensor = tensor.op.inputs[0]
+    return tensor
 
 
 def _dense(value: Any) -> Any:
@@ -71,7 +99,12 @@ def _dense(value: Any) -> Any:
 
 
 def _restate(rewriter: Rewriter, values: Any) -> list[Any]:
-    """Known values as constants of the body's own graph: converters want weights inside the body, not captured."""
+    """Known values as constants of the body's own graph: converters want weights inside the body, not captured.
+
+    Not tf2onnx, which knows a recurrent layer by the weights that its loop is given, and writes ONNX' own LSTM or GRU.
+    """
+    if rewriter.target == ONNX:
+        return list(values)
     restated = []
     for value in values:
         known = None if isinstance(value, TensorList) else rewriter.value(value)

@@ -9,7 +9,9 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import LegalizationError
+from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import TFLITE, rule
+from pipeline.legalize.shapes import sizes
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
@@ -44,7 +46,8 @@ def list_reserve(rewriter: Rewriter, op: Any, element_shape: Any, steps: Any) ->
     shape = rewriter.value(element_shape)
     element = None if shape is None or shape.ndim == 0 else [None if d < 0 else int(d) for d in shape]
     known = rewriter.value(steps)
-    return TensorList(None, steps if known is None else int(known), element, op.get_attr("element_dtype"))
+    kind = promote(op.get_attr("element_dtype"), rewriter.target)
+    return TensorList(None, steps if known is None else int(known), element, kind)
 
 
 @rule("TensorListGetItem", targets=(TFLITE,), why=_WHY)
@@ -78,21 +81,25 @@ def list_length(rewriter: Rewriter, op: Any, items: Any) -> Any:
     return tf.shape(items.dense)[0] if static is None else rewriter.constant(np.array(static, np.int32))
 
 
-def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -> list[Any]:
+def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int], body: Any) -> list[Any]:
     """Give reserved lists their buffers when a loop begins.
 
     The reservation leaves the batch open; the loop's own state tensors have it.
 
     Raises:
-        LegalizationError: an element has more than its batch unknown.
+        LegalizationError: nothing tells an element's sizes.
     """
     made = []
-    for value in values:
+    for value, variable in zip(values, body.inputs, strict=True):
         if not isinstance(value, TensorList) or value.dense is not None:
             made.append(value)
             continue
         element: list[Any] = list(value.element or [])
-        if not element or None in element[1:]:
+        if element and element[0] is None:
+            element[0] = _batch(values, variant)
+        if not element or None in element:
+            element = _first_item(rewriter, variable, values, body)
+        if not element:
             raise LegalizationError(
                 "TensorListReserve",
                 op.name,
@@ -100,8 +107,6 @@ def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[in
                 f"the shape of a loop's result is unknown ({value.element})",
                 "Give the layer static sizes except for the batch.",
             )
-        if element[0] is None:
-            element[0] = _batch(rewriter, op, values, variant)
         dims = [value.steps, *element]
         static = all(isinstance(d, int) for d in dims)
         buffer = tf.zeros(dims if static else tf.stack(dims), value.dtype)
@@ -110,7 +115,18 @@ def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[in
     return made
 
 
-def _batch(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -> Any:
+def _first_item(rewriter: Rewriter, variable: Any, values: list[Any], body: Any) -> list[Any]:
+    """Sizes of what a loop's body writes to a list, from its first step: nothing else tells them."""
+    items = [op.inputs[2] for op in variable.consumers() if op.type == "TensorListSetItem"]
+    if not items:
+        return []
+    known = {t.name: v for t, v in zip(body.inputs, values, strict=True)}
+    (item,) = rewriter.interpret(items[:1], known)
+    return sizes(item)
+
+
+def _batch(values: list[Any], variant: list[int]) -> Any:
+    """The batch as the loop's state tensors or lists have it; None if there are none."""
     states = [
         values[k]
         for k in variant
@@ -120,6 +136,4 @@ def _batch(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int]) -
     for tensor, axis in [*((t, 0) for t in states), *((t, 1) for t in lists)]:
         size = tensor.shape[axis]
         return int(size) if size is not None else tf.shape(tensor)[axis]
-    raise LegalizationError(
-        "TensorListReserve", op.name, rewriter.target, "no loop state tells the batch size", "Report this model."
-    )
+    return None

@@ -115,6 +115,7 @@ export async function open({device, model, host}) {
   const graph = await tf.loadGraphModel({load: async () => artifacts});
   const signature = signatureOf(artifacts);
   const slow = artifacts.modelTopology.node.some(({op}) => ASYNC_OPS.test(op));
+  const weights = new Set(Object.values(graph.weights).flat().map(({id}) => id));
   let settled = null;  // tensors alive after the first batch: the first may make lasting constants
 
   async function read(tensor) {
@@ -140,7 +141,7 @@ export async function open({device, model, host}) {
       return outputs;
     } finally {
       tf.dispose(feeds);
-      tf.dispose(results.filter((tensor) => !tensor.kept));  // an output may be a weight itself
+      tf.dispose(results.filter(({id}) => !weights.has(id)));  // an output may be a weight itself
     }
   }
 

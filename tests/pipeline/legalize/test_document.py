@@ -15,3 +15,8 @@ def test_every_rule_is_on_the_page_once() -> None:
     page = document.render()
     for rule in all_rules():
         assert page.count(f"| `{rule.name}` |") == 1
+
+
+def test_rules_have_names_of_their_own() -> None:
+    names = [rule.name for rule in all_rules()]
+    assert len(names) == len(set(names))

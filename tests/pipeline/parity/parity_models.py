@@ -15,10 +15,11 @@ from pipeline import formats, runtimes
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture, capture
 from pipeline.cells import Cell
-from pipeline.parity import budget, contract, inputs, oracle, weights
+from pipeline.parity import budget, contract, oracle, weights
 from pipeline.parity.contract import Check
 from pipeline.parity.inputs import Tensors
 from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.synthetic import synthetic
 from pipeline.runtimes import RuntimeEntry
 
 FORMATS = ("tflite", "onnx", "tfjs")
@@ -127,7 +128,7 @@ def exhibit(model: keras.Model, root: Path, wanted: tuple[str, ...] = FORMATS) -
     """Capture, write and gather evidence, as `isomer export` does."""
     captured = capture(model)
     artifacts = {f.name: f.load().write(captured, root, "float32")[0] for f in formats.select(wanted)}
-    judged = inputs.synthetic(captured.signature, {}, seed=0)
+    judged = synthetic(captured.signature, {}, seed=0)
     exact = oracle.run_oracle(captured, judged.tensors)
     first = next(iter(exact.values()))
     if first.dtype.kind == "f":

@@ -10,7 +10,8 @@ from parity_models import Exhibit
 
 from pipeline.cells import Status
 from pipeline.parity import budget
-from pipeline.parity.inputs import Tensors
+from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
+from pipeline.parity.judge import Evidence, compare
 from pipeline.parity.verdict import inconclusive, judge_outputs, label_flips
 
 ROWS = 40
@@ -69,6 +70,22 @@ def test_nothing_is_required_where_tensorflow_is_not_finite() -> None:
     for value in (np.nan, np.inf, 0.0):
         actual = {**REFERENCE, "scores": put(value, 3, 1)(REFERENCE["scores"].copy())}
         assert judge_outputs(actual, EXACT, reference, BUDGETS).status is Status.PASS
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_subnormal_inputs_may_be_taken_for_zeros_but_nothing_else(kept: bool) -> None:
+    x = np.array([[0.5], [0.9], [0.0], [1e-40], [-0.0]], np.float32)
+    judged = Judged({"x": x}, 2, None, "three awkward rows", (ZEROS, SUBNORMAL, "negative zero"))
+    exact = {"nonzero": (x != 0).astype(np.float64) + x}
+    reference = {"nonzero": exact["nonzero"].astype(np.float32)}
+    evidence = Evidence(judged, exact, reference, budget.derive(exact, reference, 2))
+    outputs = {"nonzero": reference["nonzero"].copy()}
+    outputs["nonzero"][3] = 1.0 if kept else 0.0
+    assert compare(outputs, evidence).status is Status.PASS
+    for row, wrong in ((3, 0.5), (4, 1.0), (2, 1.0)):
+        changed = {"nonzero": outputs["nonzero"].copy()}
+        changed["nonzero"][row] = wrong
+        assert compare(changed, evidence).status is Status.FAIL
 
 
 def test_the_budget_is_sharp() -> None:

@@ -1,0 +1,67 @@
+"""Write a capture in one format: all of its files, or none and what is in the way."""
+
+from __future__ import annotations
+
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.artifact import Artifact
+from pipeline.capture import Capture
+from pipeline.cells import Cell, Status
+from pipeline.errors import LegalizationError, Obstacle, describe
+from pipeline.formats import FormatEntry
+from pipeline.runtimes import RUNTIMES
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """A format that cannot express a model.
+
+    Attributes:
+        format, precision: of the artifact that there is not.
+        obstacles: the operations in the way.
+    """
+
+    format: str
+    precision: str
+    obstacles: tuple[Obstacle, ...]
+
+    @property
+    def reason(self) -> str:
+        """What is in the way and what to do, in sentences."""
+        advice = " ".join(dict.fromkeys(o.advice for o in self.obstacles if o.advice))
+        return f"{describe(self.obstacles)} {advice}".strip()
+
+    def cells(self) -> list[Cell]:
+        """A cell for each runtime that would have run it, so that nobody takes the format for forgotten."""
+        return [
+            Cell(
+                format=self.format,
+                precision=self.precision,
+                runtime=entry.name,
+                device=entry.device,
+                required=False,
+                verdict=Status.UNSUPPORTED,
+                reason=self.reason,
+            )
+            for entry in RUNTIMES
+            if entry.format == self.format
+        ]
+
+    def to_json(self) -> dict[str, Any]:
+        obstacles = [o.to_json() for o in self.obstacles]
+        return {"format": self.format, "precision": self.precision, "obstacles": obstacles}
+
+
+def write(captured: Capture, entry: FormatEntry, root: Path, precision: str) -> list[Artifact] | Refusal:
+    """Write one format's files below `root`, the bundle under construction; nothing of it where it is refused."""
+    with tempfile.TemporaryDirectory(prefix=".writing-", dir=root) as scratch:
+        try:
+            artifacts = entry.load().write(captured, Path(scratch), precision)
+        except LegalizationError as error:
+            return Refusal(entry.name, precision, error.obstacles)
+        for path in Path(scratch).iterdir():
+            path.rename(root / path.name)
+    return artifacts
