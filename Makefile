@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup train export validate serve bench test lint format clean help
+.PHONY: main all setup train export validate serve bench coverage test lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -31,6 +31,9 @@ serve: setup ## Serve the bundles in exports/ over TensorFlow Serving's REST pat
 
 bench: setup ## Compare with what people use today, as ratios
 	$(RUN) python -m benchmarks
+
+coverage: setup ## Take the whole corpus through isomer and today's converters (hours); writes docs/coverage.md
+	$(UV) run --frozen --group coverage python -m benchmarks.coverage
 
 test: setup ## Run the tests
 	$(RUN) pytest

@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks import export_cnn, judging
+from benchmarks import artifacts, export_cnn, judging
 from pipeline.bundle import publish
 from pipeline.bundle.certificate import environment
 
@@ -34,6 +34,15 @@ def main() -> None:
         for who, seconds in figures["seconds"].items():
             print(f"  {who:<8} {', '.join(f'{s:.1f}' for s in seconds)} s")
         print(f"  ratio    {figures['ratio']:.2f} of the medians (aim: {figures['aim']} or less)")
+    pairs = artifacts.run(options.rounds)
+    print(artifacts.NAME)
+    for name, pair in pairs["files"].items():
+        said = f"{pair['bytes']:5.2f} {pair['seconds']:5.2f}" if "bytes" in pair else f"today's file: {pair['stock']}"
+        print(f"  {name:<40} {said}")
+    for what, ratio in pairs["summary"].items():
+        mean, worst, name = ratio["geometric_mean"], ratio["worst"], ratio["worst_of"]
+        print(f"  {what:<8} {mean:.2f} in the geometric mean of {ratio['pairs']}, at worst {worst:.2f} ({name})")
+    results[artifacts.NAME] = pairs
     if options.json:
         options.json.write_text(json.dumps({"results": results, "environment": environment(0)}, indent=1) + "\n")
 
