@@ -8,7 +8,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artifacts, export_cnn, judging
+from benchmarks import artifacts, export_cnn, judging, memory
 from pipeline.bundle import publish
 from pipeline.bundle.certificate import environment
 
@@ -43,6 +43,9 @@ def main() -> None:
         mean, worst, name = ratio["geometric_mean"], ratio["worst"], ratio["worst_of"]
         print(f"  {what:<8} {mean:.2f} in the geometric mean of {ratio['pairs']}, at worst {worst:.2f} ({name})")
     results[artifacts.NAME] = pairs
+    peaks = memory.run()
+    print(memory.NAME, *memory.lines(peaks), sep="\n")
+    results[memory.NAME] = peaks
     if options.json:
         options.json.write_text(json.dumps({"results": results, "environment": environment(0)}, indent=1) + "\n")
 

@@ -39,6 +39,8 @@ _CORPUS = (
     "topologies/open_unet",
     "topologies/transformer",
 )
+# A SavedModel is TensorFlow's own on both sides.
+_COMPARED = ("tflite", "onnx", "tfjs")
 # A measurement is this long at least, so that a clock's steps and a stray interrupt do not count.
 _SECONDS = 0.1
 
@@ -71,7 +73,8 @@ def _compare(model: Model, rounds: int) -> Iterator[tuple[str, dict[str, Any]]]:
         root = Path(scratch)
         (root / "ours").mkdir()
         prepared = judged.prepare(model, root)
-        for format, convert in _STOCK.items():
+        for format in _COMPARED:
+            convert = STOCK[format]
             entry = next(f for f in formats.FORMATS if f.name == format)
             ours = entry.load().write(prepared.captured, root / "ours", "float32")[0]
             try:
@@ -140,4 +143,14 @@ def _tfjs(model: Any, directory: Path) -> Path:
     return directory / "stock"
 
 
-_STOCK: dict[str, Callable[[Any, Path], Path]] = {"tflite": _tflite, "onnx": _onnx, "tfjs": _tfjs}
+def _savedmodel(model: Any, directory: Path) -> Path:
+    model.export(directory, format="tf_saved_model", verbose=False)
+    return directory
+
+
+STOCK: dict[str, Callable[[Any, Path], Path]] = {
+    "savedmodel": _savedmodel,
+    "tflite": _tflite,
+    "onnx": _onnx,
+    "tfjs": _tfjs,
+}
