@@ -1,4 +1,4 @@
-"""Trace a Keras model once, in inference mode, into one frozen graph with a named signature.
+"""Trace a Keras model once, in inference mode, into one graph with a named signature.
 
 Every format is written from the same `Capture`. Importing this module is cheap; TensorFlow is imported
 when a model is captured.
@@ -14,16 +14,15 @@ from typing import Any
 import numpy as np
 
 from pipeline.branches import nested_cases
+from pipeline.closure import Captured, Variable, closure_of
 from pipeline.errors import ModelError, first_line
 from pipeline.graphs import needed
 from pipeline.invocation import Invocation, of_model
 from pipeline.layers import Layers, layers_of
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec, unique_names
 from pipeline.states import NEXT, State, call, states_of
-from pipeline.tables import Table, tables_of
+from pipeline.tables import Table
 
-# A protocol buffer ends at 2 GiB; the graph itself takes some of it.
-_MOST_BYTES = (2 << 30) - (32 << 20)
 # Operations that draw random numbers: none may remain in an inference graph.
 _RANDOM = re.compile(r"^(Stateless)?(Random|Truncated|Multinomial|ParameterizedTruncated)|RandomGetKeyCounter|Rng")
 
@@ -34,27 +33,30 @@ class Capture:
 
     Attributes:
         signature: names, dtypes, shapes and dynamic dimensions of inputs and outputs.
-        traced: the concrete function with its variables (the SavedModel is written from it).
-        frozen: the same function with variables as constants (all else is written from it).
-        weights: every Keras weight that the graph reads, by its path.
+        traced: the concrete function with its variables.
+        closure: what the function reads besides its inputs, in the order of `traced.graph.captures`.
+        weights: every Keras weight that the graph reads, by its path; the arrays share the variables' memory.
         invocation: how the Keras model is called to get the same.
         states: of stateful layers; they are the last inputs and outputs of the signature.
         unread: paths of Keras weights that inference does not read (such as seed states).
         layers: names of the model's layers, for messages.
-        tables: the look-up tables that the graph reads; the frozen function takes their handles after its inputs.
         variables: TensorFlow's, which `traced` reads and does not keep alive.
     """
 
     signature: Signature
     traced: Any
-    frozen: Any
+    closure: tuple[Captured, ...]
     weights: dict[str, np.ndarray]
     invocation: Invocation
     states: tuple[State, ...] = ()
     unread: tuple[str, ...] = ()
     layers: Layers = field(default_factory=Layers)
-    tables: tuple[Table, ...] = ()
     variables: tuple[Any, ...] = ()
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """The look-up tables that the graph reads."""
+        return tuple(c for c in self.closure if isinstance(c, Table))
 
     @property
     def parameters(self) -> int:
@@ -63,7 +65,7 @@ class Capture:
 
 
 def capture(model: Any, invocation: Invocation | None = None) -> Capture:
-    """Trace `model(x, training=False)` with a dynamic batch and freeze it.
+    """Trace `model(x, training=False)` with a dynamic batch.
 
     Keras' own export leaves `training` out, so random layers stay active there; here they are off, and a
     graph that still draws random numbers is refused.
@@ -76,7 +78,6 @@ def capture(model: Any, invocation: Invocation | None = None) -> Capture:
         ModelError: the model has no usable signature, cannot be traced, or is random or has state in inference.
     """
     import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
     invocation = invocation or of_model(model)
     states = states_of(model)
@@ -103,21 +104,18 @@ def capture(model: Any, invocation: Invocation | None = None) -> Capture:
             traced = tf.function(serve, input_signature=specs, autograph=False).get_concrete_function()
     except Exception as error:
         raise ModelError(f"The model '{model.name}' cannot be traced: {first_line(error)}.", _advice(inputs)) from error
-    # Before freezing, which a seed that is updated would stop.
     _refuse_random(model.name, traced)
-    _refuse_large(model.name, traced)
-    frozen = convert_variables_to_constants_v2(traced, lower_control_flow=False)
     try:
-        tables = tables_of(traced, frozen)
+        closure = closure_of(traced)
     except ValueError as error:
         raise ModelError(
-            f"The model '{model.name}' cannot be frozen: {error}.", "Keep constants in weights."
+            f"The model '{model.name}' cannot be captured: {error}.", "Keep constants in weights."
         ) from error
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
-    weights, unread = _weights(model, traced)
+    weights, unread = _weights(model, closure)
     signature = Signature(inputs, outputs, DEFAULT_SIGNATURE)
     kept = tuple(traced.variables)
-    return Capture(signature, traced, frozen, weights, invocation, states, unread, layers_of(model), tables, kept)
+    return Capture(signature, traced, closure, weights, invocation, states, unread, layers_of(model), kept)
 
 
 def _advice(inputs: Sequence[TensorSpec]) -> str:
@@ -163,27 +161,16 @@ def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
     return [f"{name}_output" if name in taken else name for name in names]
 
 
-def _weights(model: Any, traced: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    read = {id(v.handle) for v in traced.graph.variables}
+def _weights(model: Any, closure: Sequence[Captured]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    read = {id(c.handle): c.value for c in closure if isinstance(c, Variable)}
     weights, unread = {}, []
     for weight in model.weights:
-        handle = getattr(weight.value, "handle", None)
-        if handle is not None and id(handle) in read:
-            weights[weight.path] = np.asarray(weight)
-        else:
+        value = read.get(id(getattr(weight.value, "handle", None)))
+        if value is None:
             unread.append(weight.path)
+        else:
+            weights[weight.path] = value
     return weights, tuple(unread)
-
-
-def _refuse_large(name: str, traced: Any) -> None:
-    """More weights than a frozen graph can hold are an error here, and no crash later."""
-    size = sum(v.dtype.size * (v.shape.num_elements() or 0) for v in traced.graph.variables)
-    if size > _MOST_BYTES:
-        raise ModelError(
-            f"The weights of the model '{name}' take {size / 1e9:.1f} GB: a frozen graph is one protocol buffer, which "
-            f"holds at most {_MOST_BYTES / 1e9:.1f} GB.",
-            "Export the model in parts.",
-        )
 
 
 def _refuse_random(name: str, traced: Any) -> None:

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.graphs import called
+
 _FIND = "LookupTableFindV2"
 
 
@@ -24,21 +26,20 @@ class Table:
     values: np.ndarray
 
 
-def tables_of(traced: Any, frozen: Any) -> tuple[Table, ...]:
-    """The tables that a function captured, in the order of the frozen function's last inputs.
+def table_of(traced: Any, handle: Any, placeholder: Any) -> Table:
+    """The table that a concrete function captured.
 
     Args:
         traced: the concrete function.
-        frozen: the same with variables as constants; tables remain its inputs.
+        handle: the captured resource.
+        placeholder: that stands for it in the function's graph.
 
     Raises:
-        ValueError: it captured a resource that is no look-up table.
+        ValueError: the resource is no look-up table.
     """
-    held = {inner.name: outer for outer, inner in traced.graph.captures}
-    own = [t for t in frozen.inputs if t.name in held]
-    definition = frozen.graph.as_graph_def()
+    definition = traced.graph.as_graph_def()
     functions = {f.signature.name: f for f in definition.library.function}
-    return tuple(_read(held[t.name], _types(t.op.name, definition.node, functions)) for t in own)
+    return _read(handle, _types(placeholder.op.name, definition.node, functions))
 
 
 def restore(table: Table) -> Any:
@@ -87,14 +88,8 @@ def _types(name: str, nodes: Any, functions: dict[str, Any]) -> tuple[int, int] 
                 return node.attr["Tin"].type, node.attr["Tout"].type
             else:
                 argument = position - (node.op in ("If", "StatelessIf", "Case", "StatelessCase"))
-                for called in _called(node, functions):
-                    inner = called.signature.input_arg[argument].name
-                    if found := _types(inner, called.node_def, functions):
+                for function in (functions[name] for name in called(node) if name in functions):
+                    inner = function.signature.input_arg[argument].name
+                    if found := _types(inner, function.node_def, functions):
                         return found
     return None
-
-
-def _called(node: Any, functions: dict[str, Any]) -> list[Any]:
-    values = node.attr.values()
-    names = [v.func.name for v in values if v.func.name] + [f.name for v in values for f in v.list.func]
-    return [functions[name] for name in names if name in functions]

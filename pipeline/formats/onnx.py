@@ -15,10 +15,12 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import first_line
+from pipeline.formats import onnx_weights
 from pipeline.formats.onnx_layout import corrected_layout
 from pipeline.formats.onnx_tables import arguments
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import legalize
+from pipeline.legalize.opened import open_weights
 from pipeline.signature import Signature, TensorSpec
 
 # The newest opset that tf2onnx 1.17 writes and that every onnxruntime since 1.14 (2023) reads.
@@ -29,13 +31,12 @@ _NUMBERED = re.compile(r"(.*)__(\d+)(:\d+)?")
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
-    """Write `onnx/<precision>.onnx`.
+    """Write `onnx/<precision>.onnx`; weights of more than 2 GB into a file beside it.
 
     Raises:
         LegalizationError: tf2onnx does not know an operation.
     """
     import onnx
-    import tensorflow as tf
     import tf2onnx
     from keras.src.export import tf2onnx_lib
 
@@ -43,11 +44,11 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         warnings.simplefilter("ignore", FutureWarning)
         tf2onnx_lib.patch_tf2onnx()  # tf2onnx 1.17 uses names that NumPy 2 removed; Keras keeps the repair
     legal = legalize(capture, "onnx")
-    specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in legal.signature.inputs]
+    opened = open_weights(legal)
     with _complaints() as failed, corrected_layout():
         try:
             model, _ = tf2onnx.convert.from_function(
-                legal.function, input_signature=specs, opset=OPSET, **arguments(legal)
+                opened.function, input_signature=opened.specs, opset=OPSET, **arguments(legal, opened.concrete)
             )
         except Exception as error:
             # It goes on after a node that it fails on, and raises the first exception in the end.
@@ -57,15 +58,16 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         raise unsupported(capture, legal, names, "the ONNX standard has no operation for it")
     _name_dimensions(model, capture.signature)
     _renumber(model)
+    onnx_weights.put_back(model, opened.weights)
     del model.metadata_props[:]
     onnx.helper.set_model_props(
         model, {"producer": "isomer", "signature": capture.signature.name, "parameters": str(capture.parameters)}
     )
-    onnx.checker.check_model(model)
     path = Path("onnx") / f"{precision}.onnx"
     (root / path).parent.mkdir(parents=True, exist_ok=True)
-    (root / path).write_bytes(model.SerializeToString(deterministic=True))
-    size = (root / path).stat().st_size
+    size = onnx_weights.save(model, root / path)
+    del model  # what follows reads the file, which is as large
+    onnx.checker.check_model(str(root / path))
     return [Artifact("onnx", precision, path.as_posix(), signature(root / path), "", size, legal.rewrites)]
 
 

@@ -10,14 +10,14 @@ from pipeline.legalize import Legalized
 _DOMAIN, _VERSION = "ai.onnx.ml", 2
 
 
-def arguments(legal: Legalized) -> dict[str, Any]:
-    """What tf2onnx must be told so that it writes the function's tables; nothing where there are none."""
+def arguments(legal: Legalized, concrete: Any) -> dict[str, Any]:
+    """What tf2onnx must be told so that it writes a concrete function's tables; nothing where there are none."""
     if not legal.tables:
         return {}
     from onnx import helper
 
     contents = {id(t.resource_handle): [a.numpy() for a in t.export()] for t in legal.tables}
-    captures = legal.concrete.graph.captures
+    captures = concrete.graph.captures
     tables = {inner.name: contents[id(outer)] for outer, inner in captures if id(outer) in contents}
     return {
         "custom_op_handlers": {"LookupTableFindV2": (partial(_write, tables), [])},

@@ -28,7 +28,7 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     module = tf.Module()
     legal = runnable(capture)
     if legal is not None:
-        module.tables = legal.tables
+        module.tables, module.weights = legal.tables, legal.variables
         concrete = legal.concrete
     else:
         # Only what inference reads: the model object would drag its optimizer's variables along.

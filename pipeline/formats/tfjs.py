@@ -24,11 +24,13 @@ from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import first_line
 from pipeline.formats import size
+from pipeline.formats.tfjs_fusing import fuses_a_matrix, nodes, part_activations
+from pipeline.formats.tfjs_weights import put_back
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
+from pipeline.legalize.opened import open_weights
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
-_FUSED = ("_FusedMatMul", "_FusedConv2D", "FusedDepthwiseConv2dNative")
 # What tensorflowjs imports at its top and converting a graph model never calls (README, "Why the overrides").
 _STAND_INS = ("tensorflow_decision_forests", "tensorflow_hub", "tf_keras", "tensorflowjs.converters.jax_conversion")
 _REFUSED = re.compile(r"^Unsupported Ops in the model \w+ optimization\n(.*)")
@@ -43,18 +45,20 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
     import tensorflow as tf
 
     legal = legalize(capture, "tfjs")
+    opened = open_weights(legal)
     path = Path("tfjs") / precision
     target = root / path
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tfjs-", dir=root) as scratch:
         module = tf.Module()
-        module.tables = legal.tables
-        tf.saved_model.save(module, scratch, signatures={DEFAULT_SIGNATURE: legal.concrete})
+        module.tables, module.weights = legal.tables, legal.variables
+        tf.saved_model.save(module, scratch, signatures={DEFAULT_SIGNATURE: opened.concrete})
         _convert(capture, legal, scratch, target, remap=True)
-        if _fuses_a_matrix(target):
+        if fuses_a_matrix(_read(target)):
             # Grappler's `remap` also fuses the sum of a product and a full matrix as a "bias", which TF.js'
             # wasm backend refuses.
             _convert(capture, legal, scratch, target, remap=False)
+    put_back(target, opened.weights)
     _stamp(target, capture)
     return [Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)]
 
@@ -90,7 +94,7 @@ def constants(path: Path) -> list[np.ndarray]:
 
 def operators(path: Path) -> set[str]:
     """TensorFlow operation types of the graph and its functions."""
-    return {n["op"] for n in _nodes(_read(path))}
+    return {n["op"] for n in nodes(_read(path))}
 
 
 def foreign(operators: set[str]) -> set[str]:
@@ -143,15 +147,11 @@ def _converter() -> Any:
     return tf_saved_model_conversion_v2
 
 
-def _fuses_a_matrix(path: Path) -> bool:
-    model = _read(path)
-    ranks = {w["name"]: len(w["shape"]) for group in model["weightsManifest"] for w in group["weights"]}
-    fused = [n for n in _nodes(model) if n["op"] in _FUSED and len(n["input"]) > 2]
-    return any(ranks.get(n["input"][2].split(":")[0]) != 1 for n in fused)
-
-
 def _stamp(path: Path, capture: Capture) -> None:
-    """Name the producer, and restore names: the converter loses those of tensors with equal types and shapes."""
+    """Name the producer, part what backends cannot fuse, and restore names.
+
+    The converter loses those of tensors with equal types and shapes.
+    """
     file = path / "model.json"
     model = json.loads(file.read_text())
     signature = model["signature"]
@@ -160,6 +160,7 @@ def _stamp(path: Path, capture: Capture) -> None:
     names = sorted(t.name for t in capture.signature.outputs)
     places = {("Identity" if k == 0 else f"Identity_{k}"): name for k, name in enumerate(names)}
     signature["outputs"] = {places[t["name"].split(":")[0]]: t for t in signature["outputs"].values()}
+    part_activations(model)
     model["userDefinedMetadata"] = {"producer": "isomer", "parameters": capture.parameters}
     file.write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
 
@@ -167,12 +168,6 @@ def _stamp(path: Path, capture: Capture) -> None:
 def _read(path: Path) -> dict[str, Any]:
     data: dict[str, Any] = json.loads((path / "model.json").read_text())
     return data
-
-
-def _nodes(model: dict[str, Any]) -> list[dict[str, Any]]:
-    topology = model["modelTopology"]
-    functions = topology.get("library", {}).get("function", [])
-    return [*topology["node"], *(n for f in functions for n in f.get("nodeDef", []))]
 
 
 def _spec(name: str, data: dict[str, Any]) -> TensorSpec:

@@ -11,12 +11,13 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
-from pipeline.errors import LegalizationError
+from pipeline.errors import LegalizationError, Obstacle
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 BATCH1 = "batch1"
+MOST_BYTES = (2 << 30) - (64 << 20)  # a FlatBuffer's offsets end at 2 GiB; the graph itself takes some of it
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
@@ -32,8 +33,10 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
 
 
 def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
-
     legal = legalize(capture, "tflite", batch)
+    if (needed := sum(c.value.nbytes for c in legal.constants)) > MOST_BYTES:
+        reason = f"a TFLite file addresses {MOST_BYTES / 1e6:.1f} MB, and the weights are {needed / 1e6:.1f} MB"
+        raise LegalizationError.of("tflite", [Obstacle("", (), reason, "Export the model in parts.")])
     try:
         content = _convert(legal, root)
     except Exception as error:
@@ -48,7 +51,7 @@ def _convert(legal: Legalized, root: Path) -> bytes:
     import tensorflow as tf
 
     module = tf.Module()
-    module.function, module.tables = legal.function, legal.tables
+    module.function, module.tables, module.weights = legal.function, legal.tables, legal.variables
     root.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".tflite-", dir=root) as scratch:
         if legal.tables:

@@ -41,7 +41,7 @@ class Legalized:
         concrete: its one trace.
         rewrites: names of the rules that were applied, with their number of uses.
         constants: every float constant that the outputs depend on.
-        tables: `StaticHashTable`s that the function reads; whoever saves it must save them too.
+        tables, variables: `StaticHashTable`s and variables that the function reads; whoever saves it must save them.
     """
 
     target: str
@@ -51,17 +51,19 @@ class Legalized:
     rewrites: tuple[tuple[str, int], ...]
     constants: tuple[Constant, ...]
     tables: tuple[Any, ...] = ()
+    variables: tuple[Any, ...] = ()
 
 
 # A capture is legalized once per target: the writer and the checks ask for the same.
 _DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None], Legalized]] = WeakKeyDictionary()
+_STORES: WeakKeyDictionary[Capture, Any] = WeakKeyDictionary()
 
 
 def legalize(capture: Capture, target: str, batch: int | None = None) -> Legalized:
     """Rewrite a capture for a target.
 
     Args:
-        capture: the frozen inference graph.
+        capture: the inference graph.
         target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), or "oracle" (every float
             operation and the inputs in float64).
         batch: fixes the batch dimension; None keeps it as captured.
@@ -81,7 +83,7 @@ def runnable(capture: Capture) -> Legalized | None:
     from pipeline.legalize.registry import SAVEDMODEL, rules_for
 
     rules = rules_for(SAVEDMODEL)
-    present = operations(capture.frozen.graph)
+    present = operations(capture.traced.graph)
     other = other_precision(capture)
     if not other and not any(not rule.structural for op in present for rule in rules.get(op, ())):
         return None
@@ -96,7 +98,7 @@ def other_precision(capture: Capture) -> bool:
     from pipeline.legalize.reachable import computes_in
 
     declared = {t.dtype for t in capture.invocation.declared} | {str(w.dtype) for w in capture.weights.values()}
-    return "float64" in declared or computes_in(capture.frozen.graph, (tf.float16, tf.bfloat16))
+    return "float64" in declared or computes_in(capture.traced.graph, (tf.float16, tf.bfloat16))
 
 
 def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
@@ -107,15 +109,17 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
     from pipeline.legalize.registry import ORACLE
     from pipeline.legalize.rewriter import Rewriter
 
+    if capture not in _STORES:
+        _STORES[capture] = _stored(capture)
     signature = capture.signature if batch is None else capture.signature.with_batch(batch)
-    rewriter = Rewriter(capture.frozen, target, capture.weights)
+    rewriter = Rewriter(capture, target, _STORES[capture])
     # TensorFlow takes subnormal numbers for zero when it casts, so the oracle's inputs come as float64.
     dtypes = [promote(tf.as_dtype(t.dtype), target) if target == ORACLE else t.dtype for t in signature.inputs]
     specs = [tf.TensorSpec(t.shape, d, name=t.name) for t, d in zip(signature.inputs, dtypes, strict=True)]
 
     def serve(*flat: Any) -> dict[str, Any]:
         inputs = [tf.cast(t, wanted) if (wanted := promote(t.dtype, target)) != t.dtype else t for t in flat]
-        outputs = rewriter.run([*inputs, *capture.tables])
+        outputs = rewriter.run(inputs)
         by_name = dict(zip(_structured_order(capture), outputs, strict=True))
         for spec in signature.outputs:
             by_name[spec.name] = _known_as(by_name[spec.name], spec.shape)
@@ -128,7 +132,20 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
         raise LegalizationError.of(target, _by_layer(error.obstacles, capture)) from error
     constants = tuple(Constant(value, rewriter.constants.sources(value)) for value in float_constants(concrete.graph))
     uses = tuple(sorted(rewriter.uses.items()))
-    return Legalized(target, signature, function, concrete, uses, constants, tuple(rewriter.tables.values()))
+    tables, variables = tuple(rewriter.tables.values()), tuple(concrete.graph.variables)
+    return Legalized(target, signature, function, concrete, uses, constants, tables, variables)
+
+
+def _stored(capture: Capture) -> Any:
+    """The capture's variables in a store."""
+    from pipeline.closure import Variable
+    from pipeline.legalize.store import Store
+
+    store = Store()
+    for captured in capture.closure:
+        if isinstance(captured, Variable):
+            store.hold(captured.tensor)
+    return store
 
 
 def _known_as(tensor: Any, shape: tuple[int | None, ...]) -> Any:
@@ -152,5 +169,5 @@ def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]
 
 
 def _structured_order(capture: Capture) -> list[str]:
-    """Output names in the order of the frozen graph's outputs: TensorFlow flattens a dict by sorted key."""
+    """Output names in the order of the graph's outputs: TensorFlow flattens a dict by sorted key."""
     return sorted(t.name for t in capture.signature.outputs)

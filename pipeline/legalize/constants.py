@@ -2,26 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import tensor_util
+from tensorflow.python.framework.func_graph import FuncGraph
 
 from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.emit import compute, promote
+from pipeline.legalize.store import Store, is_large
 
 # Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
 _MAX_FOLDED = 1 << 16
 _OPAQUE = (tf.resource, tf.variant)
-
-
-def digest(value: np.ndarray) -> bytes:
-    """Identity of a constant by content: dtype, shape and bytes."""
-    head = f"{value.dtype}{value.shape}".encode()
-    return hashlib.blake2b(head + np.ascontiguousarray(value).tobytes(), digest_size=16).digest()
 
 
 class Constants:
@@ -30,15 +25,17 @@ class Constants:
     Args:
         target: decides the float type that constants are promoted to.
         weights: Keras weights by path; a constant equal to one is said to come from it.
+        store: holds what is large.
     """
 
-    def __init__(self, target: str, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, target: str, weights: dict[str, np.ndarray], store: Store) -> None:
         self._target = target
+        self._store = store
         self._values: dict[int, tuple[Any, np.ndarray]] = {}
         self._made: dict[tuple[int, bytes], Any] = {}
         self._sources: dict[bytes, frozenset[str]] = {}
         for path, weight in weights.items():
-            key = digest(weight)
+            key = store.digest(weight)
             self._sources[key] = self._sources.get(key, frozenset()) | {path}
 
     def value(self, tensor: Any) -> np.ndarray | None:
@@ -55,30 +52,43 @@ class Constants:
 
     def sources(self, value: np.ndarray) -> frozenset[str]:
         """Paths of the Keras weights that a constant was computed from."""
-        return self._sources.get(digest(value), frozenset())
+        return self._sources.get(self._store.digest(value), frozenset())
 
     def make(self, value: np.ndarray, derived_from: Iterable[np.ndarray] = ()) -> Any:
         """A constant in the current graph; equal constants of one graph are one node."""
-        key = digest(value)
+        key = self._store.digest(value)
         sources = frozenset().union(*(self.sources(v) for v in derived_from))
         if sources:
             self._sources[key] = self._sources.get(key, frozenset()) | sources
         graph = tf.compat.v1.get_default_graph()
         slot = (id(graph), key)
         if slot not in self._made:
-            tensor = tf.constant(value, dtype=_dtype(value))
+            tensor, value = self._place(graph, value)
             self._values[id(tensor)] = (tensor, value)
             self._made[slot] = (tensor, graph)
         return self._made[slot][0]
 
+    def _place(self, graph: Any, value: np.ndarray) -> tuple[Any, np.ndarray]:
+        """The value in a graph, and the array to remember.
+
+        A large one is a variable of the store, but not in a loop or a branch: converters want weights inside of those.
+        """
+        if not is_large(value) or isinstance(graph.outer_graph, FuncGraph):
+            return tf.constant(value, dtype=_dtype(value)), value
+        held = self._store.hold(value)
+        return held.variable.value(), held.value
+
     def original(self, op: Any) -> Any:
-        """The rewritten form of a `Const` operation, in the target's float type."""
-        value = tf.make_ndarray(op.get_attr("value"))
-        wanted = promote(op.outputs[0].dtype, self._target)
+        """The rewritten form of a `Const` operation."""
+        return self.promoted(tf.make_ndarray(op.get_attr("value")), op.outputs[0].dtype.base_dtype)
+
+    def promoted(self, value: np.ndarray, dtype: Any) -> Any:
+        """A constant of the source graph, in the target's float type."""
+        wanted = promote(dtype, self._target)
         if value.dtype.kind == "c" and not wanted.is_complex:
             parts = (np.ascontiguousarray(p, wanted.as_numpy_dtype) for p in (value.real, value.imag))
             return Complex(*(self.make(p) for p in parts))
-        if wanted == op.outputs[0].dtype.base_dtype:
+        if wanted == dtype:
             return self.make(value)
         return self.make(value.astype(wanted.as_numpy_dtype), derived_from=[value])
 
@@ -95,7 +105,7 @@ class Constants:
             return list(inputs)  # another constant would be a copy, and inside a loop a copy in its body
         known: list[np.ndarray] = [v for v in values if v is not None]
         with tf.init_scope():
-            eager = [tf.constant(v, dtype=t.dtype) for v, t in zip(known, inputs, strict=True)]
+            eager = [self._eager(v, t.dtype) for v, t in zip(known, inputs, strict=True)]
         try:
             flat = compute(op, eager, self._target)
         except tf.errors.OpError:
@@ -103,6 +113,11 @@ class Constants:
         if sum(v.size for v in flat) > max(_MAX_FOLDED, sum(v.size for v in known)):
             return None
         return [self.make(v, derived_from=known) for v in flat]
+
+    def _eager(self, value: np.ndarray, dtype: Any) -> Any:
+        if is_large(value):
+            return self._store.hold(value).variable.read_value()
+        return tf.constant(value, dtype=dtype)
 
 
 def _dtype(value: np.ndarray) -> Any:

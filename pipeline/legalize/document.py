@@ -20,8 +20,8 @@ what its target has.
 
 ## How the pass works
 
-`capture` traces the model once in inference mode and freezes it. `legalize(capture, target)` then walks the frozen
-graph in data order and writes it anew for one target (`pipeline/legalize/rewriter.py`):
+`capture` traces the model once in inference mode. `legalize(capture, target)` then walks the graph in data order and
+writes it anew for one target (`pipeline/legalize/rewriter.py`):
 
 1. Only what the outputs need is visited. Asserts, prints and assignments hang on control dependencies and stay behind.
 2. The rules for the operation's type are asked in turn; the first one that returns something replaces the operation.
@@ -32,6 +32,10 @@ graph in data order and writes it anew for one target (`pipeline/legalize/rewrit
 Calls are inlined, loops and branches are rebuilt around rewritten bodies, and a TensorList is a dense buffer while
 rewriting, so that it never reaches a target that has no such thing. Half-precision models are computed in float32.
 The oracle that all verdicts are measured against is a target, too: the same graph with every float in float64.
+
+Values of 64 KiB and more are in no graph. They are variables of a store that all graphs of a capture share, and those
+of the model share its memory (`pipeline/legalize/store.py`). A converter that copies what it reads is given a function
+with the large weights as inputs (`opened.py`), and the writer puts them back into the file, or into files beside it.
 
 Each constant of the result remembers the Keras weights that it was computed from. That is how the `weights` check
 finds each of them in the finished file.

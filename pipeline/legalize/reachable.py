@@ -9,15 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.graphs import called, needed
+from pipeline.legalize.store import digest
 
 
 def float_constants(graph: Any) -> list[np.ndarray]:
-    """Values of the float constants that a graph's outputs depend on, those in loop bodies included."""
+    """Values of the float constants that a graph's outputs depend on, those in loop bodies and variables included."""
+    handles = {id(v.handle): v for v in graph.variables}
+    read = {inner.op.name: handles[id(outer)] for outer, inner in graph.captures if id(outer) in handles}
     found: dict[bytes, np.ndarray] = {}
     for node in needed(graph):
         if node.op == "Const" and tf.as_dtype(node.attr["dtype"].type).is_floating:
             value = tf.make_ndarray(node.attr["value"].tensor)
-            found[value.tobytes() + str(value.shape).encode()] = value
+        elif node.name in read and read[node.name].dtype.is_floating:
+            value = np.asarray(read[node.name].read_value())
+        else:
+            continue
+        found.setdefault(digest(value), value)
     return list(found.values())
 
 

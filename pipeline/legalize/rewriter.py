@@ -1,4 +1,4 @@
-"""The interpreter: walk a frozen graph in data order and write it anew for a target, rule by rule."""
+"""The interpreter: walk a captured graph in data order and write it anew for a target, rule by rule."""
 
 from __future__ import annotations
 
@@ -9,15 +9,18 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.framework import function_def_to_graph
 
+from pipeline.capture import Capture
+from pipeline.closure import Captured
 from pipeline.errors import LegalizationError, Obstacle, first_line
 from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.constants import Constants
 from pipeline.legalize.emit import emit
 from pipeline.legalize.registry import Rule, rules_for
+from pipeline.legalize.store import Store
 
 
 class Rewriter:
-    """One rewrite of one frozen function for one target.
+    """One rewrite of one captured function for one target.
 
     Values in flight are tensors of the new graph, or Python objects that stand for what no target has
     (a `TensorList` is a dense buffer); the latter must vanish before an output.
@@ -30,17 +33,18 @@ class Rewriter:
         obstacles: what the target cannot express, with name scopes in place of layers; found so far.
     """
 
-    def __init__(self, frozen: Any, target: str, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, captured: Capture, target: str, store: Store) -> None:
         self.target = target
-        self.constants = Constants(target, weights)
+        self.constants = Constants(target, captured.weights, store)
         self.uses: Counter[str] = Counter()
         self.tables: dict[Any, Any] = {}
         self.obstacles: list[Obstacle] = []
         self._scope = ""
-        self._frozen = frozen
+        self._traced = captured.traced
+        self._closure = captured.closure
         self._rules = rules_for(target)
         self._functions: dict[str, Any] = {}
-        self._definitions = {f.signature.name: f for f in frozen.graph.as_graph_def().library.function}
+        self._definitions = {f.signature.name: f for f in captured.traced.graph.as_graph_def().library.function}
 
     def run(self, inputs: list[Any]) -> list[Any]:
         """Rewrite the whole function onto new inputs, in the current graph.
@@ -48,9 +52,12 @@ class Rewriter:
         Raises:
             LegalizationError: with all that is in the way, as far as it can be found.
         """
-        names = [t.name for t in self._frozen.inputs]
+        graph = self._traced.graph
+        behind = (inner.name for _, inner in graph.captures)
+        values = dict(zip(behind, map(self._restored, self._closure), strict=True))
+        values |= {t.name: value for t, value in zip(graph.inputs, inputs, strict=False)}
         try:
-            outputs = self.interpret(self._frozen.outputs, dict(zip(names, inputs, strict=True)))
+            outputs = self.interpret(graph.outputs, values)
         except Exception as error:
             if not self.obstacles:
                 raise
@@ -59,10 +66,16 @@ class Rewriter:
             raise LegalizationError.of(self.target, self.obstacles)
         return outputs
 
+    def _restored(self, captured: Captured) -> Any:
+        """What the source graph reads besides its inputs: constants become some, others stand for themselves."""
+        if isinstance(captured, np.ndarray):
+            return self.constants.promoted(captured, tf.as_dtype(captured.dtype))
+        return captured
+
     def function(self, name: str) -> Any:
         """The `FuncGraph` of a function of the source graph's library."""
         if name not in self._functions:
-            with self._frozen.graph.as_default():
+            with self._traced.graph.as_default():
                 self._functions[name] = function_def_to_graph.function_def_to_graph(self._definitions[name])
         return self._functions[name]
 

@@ -98,7 +98,7 @@ class Domain:
 def domains_of(captured: Capture, model: Any) -> dict[str, Domain]:
     """A domain for every input of a capture, by name."""
     layers = by_path(model)
-    placeholders = captured.frozen.inputs
+    placeholders = captured.traced.inputs
     found = {}
     for spec, tensor in zip(captured.signature.inputs, placeholders, strict=False):
         domain = _default(spec.name, spec.dtype)

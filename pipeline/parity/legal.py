@@ -11,7 +11,8 @@ from pipeline.capture import Capture
 from pipeline.errors import ModelError, first_line
 from pipeline.parity import oracle
 from pipeline.parity.domains import Domain, domains_of
-from pipeline.parity.inputs import Judged
+from pipeline.parity.emptiness import reduces_nothing
+from pipeline.parity.inputs import Judged, Tensors
 from pipeline.parity.synthetic import SIZE, synthetic
 from pipeline.signature import TensorSpec
 
@@ -39,10 +40,11 @@ def invent(captured: Capture, model: Any, seed: int) -> Judged:
             few = synthetic(captured.signature, guess, seed, size, _TRIED)
             try:
                 answers = oracle.run_reference(captured, few.tensors)
+                says_something = _says_something(captured, few, answers)
             except _failures() as error:
                 problem = problem or error
                 continue
-            if all(_says_something(value) for value in answers.values()):
+            if says_something:
                 found = synthetic(captured.signature, guess, seed, size)
                 return replace(found, others=_others(captured, guess, seed, size))
             poor = poor or ((guess, size) if all(value.size for value in answers.values()) else None)
@@ -64,12 +66,11 @@ def _others(captured: Capture, guess: dict[str, Domain], seed: int, size: int) -
         for other in (n for n in tries if n > 0):
             rows = synthetic(captured.signature, guess, seed, other, _OTHER_ROWS)
             try:
-                answers = oracle.run_reference(captured, rows.tensors)
+                if _says_something(captured, rows, oracle.run_reference(captured, rows.tensors)):
+                    found.append(rows)
+                    break
             except _failures():
                 continue
-            if all(_says_something(value) for value in answers.values()):
-                found.append(rows)
-                break
     return tuple(found)
 
 
@@ -105,9 +106,13 @@ def _failures() -> tuple[type[Exception], ...]:
     return (tf.errors.OpError, ValueError)
 
 
-def _says_something(answer: np.ndarray) -> bool:
-    """Whether there is a number in an output: the mean of nothing is none, nor is its maximum."""
-    return bool(answer.size) and (answer.dtype.kind != "f" or bool(np.isfinite(answer).any()))
+def _says_something(captured: Capture, judged: Judged, answers: Tensors) -> bool:
+    """Whether there is a number in every output: the mean of nothing is none, nor is its maximum."""
+    if not all(value.size and (value.dtype.kind != "f" or np.isfinite(value).any()) for value in answers.values()):
+        return False
+    return not any(None in t.shape[1:] for t in captured.signature.inputs) or not reduces_nothing(
+        captured, judged.tensors
+    )
 
 
 def _sizes(captured: Capture) -> tuple[int, ...]:

@@ -38,9 +38,7 @@ def run_reference(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors
 
 def run_captured(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
     """TensorFlow's outputs of the captured graph by name, in the model's own precision."""
-    names = sorted(t.name for t in capture.signature.outputs)
-    handles = [t.handle for t in capture.tables]
-    return _run(lambda *flat: dict(zip(names, capture.frozen(*flat, *handles), strict=True)), capture, inputs)
+    return _run(lambda *flat: capture.traced(*flat), capture, inputs)
 
 
 def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:

@@ -255,13 +255,6 @@ def test_what_cannot_be_captured_is_one_clear_message(case: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
-def test_more_weights_than_a_graph_holds_are_refused_before_they_are_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = functional(layers.Dense(100, name="y"), keras.Input((1000,), name="x"))
-    monkeypatch.setattr("pipeline.capture._MOST_BYTES", 400_000)
-    with pytest.raises(ModelError, match=r"take 0\.0 GB: a frozen graph is one protocol buffer"):
-        capture(model)
-
-
 def test_an_output_whose_rows_are_not_the_batch_is_refused() -> None:
     captured = capture(functional(lambda x: ops.reshape(x, (-1,)), keras.Input((3,), name="x")))
     with pytest.raises(ModelError, match="has 12 rows for 4 inputs: its first dimension is not the batch"):

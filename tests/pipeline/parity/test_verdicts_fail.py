@@ -194,7 +194,7 @@ def test_random_layers_are_off_in_a_capture(tmp_path: Path) -> None:
     model = models.train(keras.Model(x, layers.Dense(3, name="out")(y), name="augmented"))
     rows = np.random.default_rng(0).normal(size=(4, 8, 8, 1)).astype(np.float32)
     kernel, bias = (np.asarray(w, np.float64) for w in model.get_layer("out").weights)
-    (out,) = capture(model).frozen(tf.constant(rows))
+    (out,) = capture(model).traced(tf.constant(rows)).values()
     np.testing.assert_allclose(out, rows.reshape(4, -1) @ kernel + bias, rtol=1e-5, atol=1e-5)
 
 
