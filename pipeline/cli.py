@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline import serving_verbs
 from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
 
 if TYPE_CHECKING:
@@ -93,12 +94,11 @@ def train(
             tensorboard=logs,
             progress=terminal.epoch,
         )
-        test = done.receipt["test"]
         if json:
             terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
         else:
             terminal.out.print(
-                f"{recipe.name}: {test['accuracy']:.2%} on the test set of {dataset.name} "
+                f"{recipe.name}: {training.describe_test(done.receipt)} on the test set of {dataset.name} "
                 f"(best epoch {done.receipt['best_epoch']}), kept in {done.path}",
                 soft_wrap=True,
             )
@@ -266,39 +266,7 @@ def verify(bundle: Bundle, json: Json = False) -> None:
     _each([str(bundle)], one, json)
 
 
-@app.command(epilog="Examples: isomer serve exports/;  isomer serve exports/ --rest-port 9000 --engine tflite")
-def serve(
-    root: Annotated[Path, typer.Argument(help="Directory of models, or one model's base path.")] = Path("exports"),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    rest_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the REST API; 0 takes a free one.")] = 8501,
-    engine: Annotated[str, typer.Option(help="auto, onnx, tflite or savedmodel (needs TensorFlow).")] = "auto",
-    no_gate: Annotated[bool, typer.Option("--no-gate", help="Serve models of other origin, unchecked.")] = False,
-    poll_seconds: Annotated[float, typer.Option(min=0.01, help="Between looks for new versions.")] = 1.0,
-    threads: Annotated[int, typer.Option(min=1, help="Of one engine call.")] = 1,
-    drain_delay: Annotated[float, typer.Option(min=0, help="Seconds between unready and closing the port.")] = 0.0,
-    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request's body.")] = 64 << 20,
-    max_rows: Annotated[int, typer.Option(min=1, help="Rows of a request.")] = 65536,
-) -> None:
-    """Serve bundles: TF Serving compatible REST, each version checked against its certificate first.
-
-    All limits are options of `python -m serving`.
-    """
-    from serving.main import run
-    from serving.settings import Limits, Settings
-
-    limits = Limits(body=max_body, rows=max_rows)
-    settings = Settings(
-        root,
-        host,
-        rest_port,
-        engine=engine,
-        gate=not no_gate,
-        poll_seconds=poll_seconds,
-        threads=threads,
-        drain_delay=drain_delay,
-        limits=limits,
-    )
-    raise typer.Exit(run(settings))
+serving_verbs.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -13,6 +13,7 @@ import uvloop
 from serving import log
 from serving.errors import EXIT_PASS, EnvironmentFault, StartFault
 from serving.lifecycle.model import Model, Models
+from serving.lifecycle.source import Source
 from serving.lifecycle.watcher import Watcher
 from serving.rest.app import App
 from serving.rest.server import Server
@@ -44,17 +45,22 @@ def run(settings: Settings) -> int:
 def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
         raise StartFault(f"There is no engine '{settings.engine}'.", f"Choose one of {', '.join(ENGINES)}.")
-    if not settings.root.is_dir():
+    if settings.root is None and settings.model_config_file is None:
+        raise StartFault("There is nothing to serve.", "Name a directory of models, or a --model-config-file.")
+    if settings.root is not None and settings.model_config_file is not None:
+        raise StartFault("A directory and a models.config were given.", "Give one of them.")
+    if settings.root is not None and not settings.root.is_dir():
         raise StartFault(
             f"There is no directory '{settings.root}'.", "Export a model first, such as `isomer export cnn`."
         )
 
 
 async def _serve(settings: Settings) -> int:
+    source = Source(settings.root, settings.model_config_file)
     models = Models()
     app = App(models, settings.limits)
     server = Server(settings, app)
-    watcher = Watcher(settings, models)
+    watcher = Watcher(settings, models, source)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_fault)

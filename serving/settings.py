@@ -37,6 +37,7 @@ class Settings:
 
     Attributes:
         root: a directory of models (each a base path with integer versions), or one base path.
+        model_config_file: a models.config; it is served instead of `root`.
         host, rest_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
         engine: "auto", "onnx", "tflite" or "savedmodel".
         gate: check hashes and replay the goldens before a version takes traffic.
@@ -46,7 +47,8 @@ class Settings:
         drain_seconds: that requests in flight get to finish after that.
     """
 
-    root: Path
+    root: Path | None = None
+    model_config_file: Path | None = None
     host: str = "127.0.0.1"
     rest_port: int = 8501
     engine: str = "auto"

@@ -27,11 +27,8 @@ TYPES = {
 
 def write(root: Path) -> None:
     """Base paths below `root`: half_plus_two (versions 1 and 2), echo_<type>, bytes, pair, matrix, total."""
-    x, y = _tensor("x"), _tensor("y")
-    constants = [_constant("half", 0.5), _constant("two", 2.0)]
-    halves = [helper.make_node("Mul", ["x", "half"], ["h"]), helper.make_node("Add", ["h", "two"], ["y"])]
     for version in ("1", "0002"):
-        _save(root / "half_plus_two" / version, halves, [x], [y], constants)
+        half_plus(root / "half_plus_two" / version, 2)
     for name, kind in TYPES.items():
         echo = [helper.make_node("Identity", ["x"], ["y"])]
         _save(root / f"echo_{name}" / "1", echo, [_tensor("x", kind, None)], [_tensor("y", kind, None)])
@@ -46,6 +43,13 @@ def write(root: Path) -> None:
     _save(root / "total" / "1", nodes, [_tensor("x")], [_tensor("y", shape=[])])
     nodes = [helper.make_node("ReduceSum", ["x"], ["y"], keepdims=1), helper.make_node("Identity", ["x"], ["z"])]
     _save(root / "uneven" / "1", nodes, [_tensor("x")], [_tensor("y"), _tensor("z")])
+
+
+def half_plus(directory: Path, number: float) -> None:
+    """A version that answers x / 2 + number."""
+    constants = [_constant("half", 0.5), _constant("number", number)]
+    nodes = [helper.make_node("Mul", ["x", "half"], ["h"]), helper.make_node("Add", ["h", "number"], ["y"])]
+    _save(directory, nodes, [_tensor("x")], [_tensor("y")], constants)
 
 
 def _tensor(name: str, kind: int = TensorProto.FLOAT, shape: Sequence[int | str] | None = ("n",)) -> Any:

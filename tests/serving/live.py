@@ -61,8 +61,8 @@ class Live:
     def get(self, path: str) -> Answer:
         return self.request("GET", path)
 
-    def predict(self, model: str, document: Any, version: int | None = None) -> Answer:
-        where = "" if version is None else f"/versions/{version}"
+    def predict(self, model: str, document: Any, version: int | None = None, label: str = "") -> Answer:
+        where = f"/labels/{label}" if label else "" if version is None else f"/versions/{version}"
         return self.request("POST", f"/v1/models/{model}{where}:predict", json.dumps(document))
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -93,11 +93,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 @contextmanager
 def serving(
-    root: Path, *options: str, command: Sequence[str] = ("-m", "serving"), ready: bool = True
+    root: Path | None, *options: str, command: Sequence[str] = ("-m", "serving"), ready: bool = True
 ) -> Iterator[Live]:
     """A server on a free port, killed in the end."""
     process = subprocess.Popen(
-        [sys.executable, *command, str(root), "--rest-port", "0", *options],
+        [sys.executable, *command, *([str(root)] if root else []), "--rest-port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
