@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.parity import budget
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.judge import Evidence, classifier
+from pipeline.parity.judge import Evidence, classifier, scores
 
 DIRECTORY = "golden"
 _SAMPLES, _ORACLE = "samples.npz", "oracle.npz"
@@ -35,7 +35,7 @@ def choose(evidence: Evidence) -> np.ndarray:
         _, real = np.unique(labels, return_index=True)
         name = classifier(evidence.exact, labels)
         if name is not None:
-            best = np.sort(evidence.exact[name][: judged.regular], axis=-1)
+            best = np.sort(scores(evidence.exact[name][: judged.regular]), axis=-1)
             real = np.concatenate([real[:_REAL], np.argsort(best[:, -1] - best[:, -2])[:_CLOSE]])
     return np.unique(np.concatenate([real, np.arange(judged.regular, judged.rows)])).astype(int)
 

@@ -67,7 +67,8 @@ def from_dataset(dataset: Dataset, signature: Signature) -> Judged:
         )
     rows = x.reshape(len(x), *free)
     rows = np.round(255 * rows).astype(spec.dtype) if spec.dtype == "uint8" else rows.astype(spec.dtype)
-    return with_awkward({spec.name: rows}, dataset.y_test.astype(np.int64), f"the test set of {dataset.name}")
+    labels = dataset.y_test.astype(np.int64) if dataset.classes else None
+    return with_awkward({spec.name: rows}, labels, f"the test set of {dataset.name}")
 
 
 def from_arrays(arrays: Tensors, labels: np.ndarray | None, signature: Signature, origin: str) -> Judged:

@@ -236,6 +236,7 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
     if name is not None and judged.labels is not None and name in outputs:
         exact, actual = evidence.exact[name][: judged.regular], outputs[name][: judged.regular]
         if actual.shape == exact.shape:
+            exact, actual = scores(exact), scores(actual)
             budget = evidence.budgets[name]
             flips, ties = label_flips(actual, exact, budget.take(np.arange(judged.regular)))
             values |= {
@@ -251,14 +252,28 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
 
 
 def classifier(exact: Tensors, labels: np.ndarray | None) -> str | None:
-    """The output whose arg max the labels are about: the first float one of shape [rows, classes]."""
+    """The output that the labels are about: the first float one of shape [rows, classes], probabilities before others.
+
+    For labels 0 and 1 that is also a lone chance of 1, shape [rows, 1].
+    """
     if labels is None:
         return None
     classes = int(labels.max()) + 1 if len(labels) else 0
-    for name, value in exact.items():
-        if value.dtype.kind == "f" and value.ndim == 2 and value.shape[1] >= max(classes, 2):
+    flat = {name: value for name, value in exact.items() if value.dtype.kind == "f" and value.ndim == 2}
+    wide = {name: value for name, value in flat.items() if value.shape[1] >= max(classes, 2)}
+    for name, value in wide.items():
+        if np.allclose(value[: len(labels)].sum(axis=1), 1, atol=1e-3):
             return name
-    return None
+    if not wide and classes == 2:
+        for name, value in flat.items():
+            if value.shape[1] == 1 and np.all((value >= 0) & (value <= 1)):
+                return name
+    return next(iter(wide), None)
+
+
+def scores(value: np.ndarray) -> np.ndarray:
+    """A classifier's output as [rows, classes]: a lone chance of 1 gets that of 0 beside it."""
+    return value if value.shape[1] > 1 else np.concatenate([1 - value, value], axis=1)
 
 
 def _number(value: float) -> float | None:
