@@ -32,8 +32,8 @@ def describe(recipe: Recipe, model: Any, heads: tuple[Head, ...]) -> dict[str, A
         "learning_rate": _schedule(rate),
         "clipping": {name: float(config[name]) for name in _CLIPPING if config.get(name)},
         "regularizers": _regularizers(model),
-        "dropout": {layer.path: float(layer.rate) for layer in layers(model) if _is(layer, "Dropout") and layer.rate},
-        "normalization": [layer.path for layer in layers(model) if "Normalization" in type(layer).__name__],
+        "dropout": {layer.name: float(layer.rate) for layer in layers(model) if _is(layer, "Dropout") and layer.rate},
+        "normalization": [layer.name for layer in layers(model) if "Normalization" in type(layer).__name__],
         "augmentation": _first_sentence(recipe),
     }
 
