@@ -104,13 +104,18 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
 
     from pipeline.legalize.emit import promote
     from pipeline.legalize.reachable import float_constants
-    from pipeline.legalize.registry import ORACLE
+    from pipeline.legalize.registry import ORACLE, TFJS
     from pipeline.legalize.rewriter import Rewriter
 
     signature = capture.signature if batch is None else capture.signature.with_batch(batch)
     rewriter = Rewriter(capture.frozen, target, capture.weights)
     # TensorFlow takes subnormal numbers for zero when it casts, so the oracle's inputs come as float64.
-    dtypes = [promote(tf.as_dtype(t.dtype), target) if target == ORACLE else t.dtype for t in signature.inputs]
+    # TF.js knows these types not even by name.
+    other = {TFJS: ("int16", "uint16", "uint32", "uint64")}.get(target, ())
+    dtypes = [
+        promote(tf.as_dtype(t.dtype), target) if target == ORACLE or t.dtype in other else t.dtype
+        for t in signature.inputs
+    ]
     specs = [tf.TensorSpec(t.shape, d, name=t.name) for t, d in zip(signature.inputs, dtypes, strict=True)]
 
     def serve(*flat: Any) -> dict[str, Any]:
@@ -118,7 +123,7 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
         outputs = rewriter.run([*inputs, *capture.tables])
         by_name = dict(zip(_structured_order(capture), outputs, strict=True))
         for spec in signature.outputs:
-            by_name[spec.name] = _known_as(by_name[spec.name], spec.shape)
+            by_name[spec.name] = _declared(_known_as(by_name[spec.name], spec.shape), tf.as_dtype(spec.dtype), target)
         return {name: tf.identity(by_name[name], name=name) for name in by_name}
 
     function = tf.function(serve, input_signature=specs, autograph=False)
@@ -145,6 +150,15 @@ def _known_as(tensor: Any, shape: tuple[int | None, ...]) -> Any:
 def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]:
     """The same with layers in place of name scopes, those that differ in nothing else as one."""
     layers: dict[tuple[str, str, str], dict[str, None]] = {}
+def _declared(tensor: Any, dtype: Any, target: str) -> Any:
+    """A whole number in the type that the model declares, where the target has it."""
+    import tensorflow as tf
+
+    from pipeline.legalize.emit import WHOLE
+
+    return tf.cast(tensor, dtype) if dtype in WHOLE and target in ("tflite", "onnx") else tensor
+
+
     for obstacle in obstacles:
         found = layers.setdefault((obstacle.op, obstacle.reason, obstacle.advice), {})
         found |= dict.fromkeys(capture.layers.of(scope) for scope in obstacle.layers)

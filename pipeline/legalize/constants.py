@@ -11,7 +11,7 @@ import tensorflow as tf
 from tensorflow.python.framework import tensor_util
 
 from pipeline.legalize.complex_pair import Complex
-from pipeline.legalize.emit import compute, promote
+from pipeline.legalize.emit import WHOLE, compute, promote
 
 # Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
 _MAX_FOLDED = 1 << 16
@@ -102,7 +102,13 @@ class Constants:
             return None
         if sum(v.size for v in flat) > max(_MAX_FOLDED, sum(v.size for v in known)):
             return None
+        flat = [_in_range(v, t.dtype) for v, t in zip(flat, op.outputs, strict=True)]
         return [self.make(v, derived_from=known) for v in flat]
+
+
+def _in_range(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """Whole numbers computed in a wider type, wrapped as their own type does it."""
+    return value.astype(dtype.as_numpy_dtype).astype(value.dtype) if dtype.base_dtype in WHOLE else value
 
 
 def _dtype(value: np.ndarray) -> Any:

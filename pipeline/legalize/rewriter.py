@@ -90,13 +90,17 @@ class Rewriter:
         finally:
             self._scope = outer
 
-    def replace(self, op: Any, inputs: list[Any]) -> list[Any]:
-        """The operation's outputs, by folding, by the first rule that wants it, or by a copy of it."""
+    def replace(self, op: Any, inputs: list[Any], without: str = "") -> list[Any]:
+        """The operation's outputs, by folding, by the first rule that wants it, or by a copy of it.
+
+        Args:
+            without: a rule that is not asked: the one that asks for this.
+        """
         if (folded := self.constants.fold(op, inputs)) is not None:
             return folded
         name_scope = f"{self._scope}/" if self._scope else "isomer/"
         for entry in self._rules.get(op.type, ()):
-            if not _takes(entry, inputs):
+            if entry.name == without or not _takes(entry, inputs):
                 continue
             try:
                 with tf.name_scope(name_scope):

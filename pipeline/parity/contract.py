@@ -91,5 +91,5 @@ def _knows_more(ours: tuple[int | None, ...], theirs: tuple[int | None, ...]) ->
 
 
 def _dtype_in(format: str, dtype: str) -> str:
-    """TF.js has no 64-bit integers: int32 stands for them, whether model.json calls them that or still int64."""
-    return "int32" if format == "tfjs" and dtype == "int64" else dtype
+    """TF.js has whole numbers of 32 bits alone: they stand for all others, whatever model.json calls them."""
+    return "int32" if format == "tfjs" and dtype.startswith(("int", "uint")) else dtype
