@@ -54,8 +54,9 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        metavar="NAME:DTYPE:SHAPE",
-        help='An input of a subclassed model that stores none, such as "ids:int32:?,128" (repeat).',
+        metavar="NAME:DTYPE:SHAPE[:LOW..HIGH]",
+        help='An input of a subclassed model that stores none, such as "ids:int32:?,128"; or the range of the whole '
+        'numbers of any input, "ids:int32:?,128:0..999" (repeat).',
     ),
 ]
 

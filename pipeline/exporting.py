@@ -70,7 +70,8 @@ def export(
         runs: where trainings are kept and found again.
         unsafe: allow Python code inside a `.keras` file.
         imports: Python files to run first, for the custom layers that they register with Keras.
-        input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128".
+        input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128", and the ranges of
+            whole numbers, "ids:int32:?,128:0..999".
         split: keep what reads strings as a SavedModel, and export the part behind it.
         observer: told what goes on.
 

@@ -120,6 +120,9 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
 
     def serve(*flat: Any) -> dict[str, Any]:
         inputs = [tf.cast(t, wanted) if (wanted := promote(t.dtype, target)) != t.dtype else t for t in flat]
+        for tensor, source, spec in zip(flat, capture.frozen.inputs, signature.inputs, strict=False):
+            if spec.range is not None:
+                rewriter.ranges |= {id(tensor): spec.range, id(source): spec.range}
         outputs = rewriter.run([*inputs, *capture.tables])
         by_name = dict(zip(_structured_order(capture), outputs, strict=True))
         for spec in signature.outputs:

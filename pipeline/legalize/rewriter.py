@@ -27,6 +27,7 @@ class Rewriter:
         constants: values known while rewriting.
         uses: how often each rule was applied.
         tables: hash tables that rules made, by what they were made for.
+        ranges: the smallest and the largest value of inputs of both graphs, by `id`, where that was declared.
         obstacles: what the target cannot express, with name scopes in place of layers; found so far.
     """
 
@@ -35,6 +36,7 @@ class Rewriter:
         self.constants = Constants(target, weights)
         self.uses: Counter[str] = Counter()
         self.tables: dict[Any, Any] = {}
+        self.ranges: dict[int, tuple[int, int]] = {}
         self.obstacles: list[Obstacle] = []
         self._scope = ""
         self._frozen = frozen

@@ -117,6 +117,12 @@ def _fit(spec: TensorSpec, arrays: Tensors, signature: Signature, origin: str) -
             f"'{spec.name}' in {origin} is {value.dtype} with values that {spec.dtype} has not, such as {example}.",
             f"The model takes {spec.dtype}.",
         )
+    if spec.range is not None and cast.size and not spec.range[0] <= cast.min() <= cast.max() <= spec.range[1]:
+        raise UsageError(
+            f"'{spec.name}' in {origin} reaches from {cast.min()} to {cast.max()}, beyond its declared range "
+            f"{spec.range[0]}..{spec.range[1]}.",
+            "Declare a wider range, or give rows within it.",
+        )
     return cast
 
 

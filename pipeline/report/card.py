@@ -95,8 +95,8 @@ def _shape(spec: TensorSpec) -> str:
 
 def _signature(certificate: dict[str, Any]) -> str:
     signature = Signature.from_json(certificate["signature"])
-    rows = [("input", code(t.name), escape(t.dtype), _shape(t)) for t in signature.inputs]
-    rows += [("output", code(t.name), escape(t.dtype), _shape(t)) for t in signature.outputs]
+    rows = [("input", code(t.name), escape(view.kind(t)), _shape(t)) for t in signature.inputs]
+    rows += [("output", code(t.name), escape(view.kind(t)), _shape(t)) for t in signature.outputs]
     return (
         f"## Inputs and outputs\n\nThe same in every file; the signature is called {code(signature.name)}.\n\n"
         + table(("", "name", "dtype", "shape"), rows)

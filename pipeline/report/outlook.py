@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pipeline.errors import Obstacle
 from pipeline.report import view
+from pipeline.signature import TensorSpec
 
 
 def table(inspection: dict[str, Any]) -> Group:
@@ -18,8 +19,9 @@ def table(inspection: dict[str, Any]) -> Group:
     lines = [Text(f"{inspection['model']}: {inspection['parameters']:,} parameters")]
     for kind in ("inputs", "outputs"):
         for tensor in signature[kind]:
-            shape = ", ".join("?" if d is None else str(d) for d in tensor["shape"])
-            lines.append(Text(f"  {kind[:-1]:<6} {tensor['name']}: {tensor['dtype']} [{shape}]"))
+            spec = TensorSpec.from_json(tensor)
+            shape = ", ".join("?" if d is None else str(d) for d in spec.shape)
+            lines.append(Text(f"  {kind[:-1]:<6} {spec.name}: {view.kind(spec)} [{shape}]"))
     formats = Table(box=None, pad_edge=False)
     for name in ("format", "outlook", "size", "rewrites, or what is in the way"):
         formats.add_column(name, justify="right" if name == "size" else "left")

@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.cells import Cell, Status
 from pipeline.errors import Obstacle
+from pipeline.signature import TensorSpec
 
 SYMBOLS = {
     Status.PASS: "✓",
@@ -36,6 +37,11 @@ def cells(certificate: dict[str, Any]) -> list[Cell]:
 def printable(text: object) -> str:
     """One line without control, bidirectional or other invisible characters: names are untrusted input."""
     return "".join(c if c.isprintable() else "\ufffd" for c in str(text))
+
+
+def kind(spec: TensorSpec) -> str:
+    """The dtype of a tensor, with the range of its values where that was declared: "int64, 0 to 999"."""
+    return spec.dtype if spec.range is None else f"{spec.dtype}, {spec.range[0]:,} to {spec.range[1]:,}"
 
 
 def artifact_label(cell: Cell) -> str:
