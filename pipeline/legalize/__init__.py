@@ -54,10 +54,10 @@ class Legalized:
 
 
 # A capture is legalized once per target: the writer and the checks ask for the same.
-_DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None], Legalized]] = WeakKeyDictionary()
+_DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None, bool], Legalized]] = WeakKeyDictionary()
 
 
-def legalize(capture: Capture, target: str, batch: int | None = None) -> Legalized:
+def legalize(capture: Capture, target: str, batch: int | None = None, lenient: bool = False) -> Legalized:
     """Rewrite a capture for a target.
 
     Args:
@@ -65,14 +65,15 @@ def legalize(capture: Capture, target: str, batch: int | None = None) -> Legaliz
         target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), or "oracle" (every float
             operation and the inputs in float64).
         batch: fixes the batch dimension; None keeps it as captured.
+        lenient: keep the operations that no rule can express, as they are.
 
     Raises:
         LegalizationError: the target cannot express part of the graph.
     """
     done = _DONE.setdefault(capture, {})
-    if (target, batch) not in done:
-        done[target, batch] = _legalize(capture, target, batch)
-    return done[target, batch]
+    if (target, batch, lenient) not in done:
+        done[target, batch, lenient] = _legalize(capture, target, batch, lenient)
+    return done[target, batch, lenient]
 
 
 def runnable(capture: Capture) -> Legalized | None:
@@ -99,7 +100,7 @@ def other_precision(capture: Capture) -> bool:
     return "float64" in declared or computes_in(capture.frozen.graph, (tf.float16, tf.bfloat16))
 
 
-def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
+def _legalize(capture: Capture, target: str, batch: int | None, lenient: bool) -> Legalized:
     import tensorflow as tf
 
     from pipeline.legalize.emit import promote
@@ -108,7 +109,7 @@ def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
     from pipeline.legalize.rewriter import Rewriter
 
     signature = capture.signature if batch is None else capture.signature.with_batch(batch)
-    rewriter = Rewriter(capture.frozen, target, capture.weights)
+    rewriter = Rewriter(capture.frozen, target, capture.weights, lenient)
     # TensorFlow takes subnormal numbers for zero when it casts, so the oracle's inputs come as float64.
     # TF.js knows these types not even by name.
     other = {TFJS: ("int16", "uint16", "uint32", "uint64")}.get(target, ())

@@ -29,10 +29,12 @@ class Rewriter:
         tables: hash tables that rules made, by what they were made for.
         ranges: the smallest and the largest value of inputs of both graphs, by `id`, where that was declared.
         obstacles: what the target cannot express, with name scopes in place of layers; found so far.
+        lenient: copy what the target cannot express, for a converter that can keep TensorFlow's own operations.
     """
 
-    def __init__(self, frozen: Any, target: str, weights: dict[str, np.ndarray]) -> None:
+    def __init__(self, frozen: Any, target: str, weights: dict[str, np.ndarray], lenient: bool = False) -> None:
         self.target = target
+        self.lenient = lenient
         self.constants = Constants(target, weights)
         self.uses: Counter[str] = Counter()
         self.tables: dict[Any, Any] = {}
@@ -57,7 +59,7 @@ class Rewriter:
             if not self.obstacles:
                 raise
             raise LegalizationError.of(self.target, self.obstacles) from error
-        if self.obstacles:
+        if self.obstacles and not self.lenient:
             raise LegalizationError.of(self.target, self.obstacles)
         return outputs
 
