@@ -151,9 +151,6 @@ def _known_as(tensor: Any, shape: tuple[int | None, ...]) -> Any:
     return tf.reshape(tensor, [-1 if size is None else size for size in shape])
 
 
-def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]:
-    """The same with layers in place of name scopes, those that differ in nothing else as one."""
-    layers: dict[tuple[str, str, str], dict[str, None]] = {}
 def _declared(tensor: Any, dtype: Any, target: str) -> Any:
     """A whole number in the type that the model declares, where the target has it."""
     import tensorflow as tf
@@ -163,6 +160,9 @@ def _declared(tensor: Any, dtype: Any, target: str) -> Any:
     return tf.cast(tensor, dtype) if dtype in WHOLE and target in ("tflite", "onnx") else tensor
 
 
+def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]:
+    """The same with layers in place of name scopes, those that differ in nothing else as one."""
+    layers: dict[tuple[str, str, str], dict[str, None]] = {}
     for obstacle in obstacles:
         found = layers.setdefault((obstacle.op, obstacle.reason, obstacle.advice), {})
         found |= dict.fromkeys(capture.layers.of(scope) for scope in obstacle.layers)
