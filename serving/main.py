@@ -7,18 +7,26 @@ import contextlib
 import json
 import signal
 import sys
+from typing import TYPE_CHECKING
 
 import uvloop
 
 from serving import log
 from serving.errors import EXIT_PASS, EnvironmentFault, StartFault
+from serving.inference.executor import Executor
 from serving.lifecycle.model import Model, Models
 from serving.lifecycle.source import Source
 from serving.lifecycle.watcher import Watcher
+from serving.metrics import Metrics
 from serving.rest.app import App
+from serving.rest.operations import Operations
 from serving.rest.server import Server
+from serving.rpc.services import Services
 from serving.settings import ENGINES, Settings
 from serving.signature import Signature
+
+if TYPE_CHECKING:
+    from serving.rpc.server import RpcServer
 
 # Requests up to so many numbers are shown in full in the example.
 _SHORT_ROW = 16
@@ -57,36 +65,57 @@ def _check(settings: Settings) -> None:
 
 async def _serve(settings: Settings) -> int:
     source = Source(settings.root, settings.model_config_file)
-    models = Models()
-    app = App(models, settings.limits)
-    server = Server(settings, app)
-    watcher = Watcher(settings, models, source)
+    models, metrics = Models(), Metrics()
+    executor = Executor(settings.limits, metrics)
+    operations = Operations(models, executor, metrics)
+    app = App(models, settings.limits, executor, metrics, operations)
+    rest = Server(settings, app, operations)
+    watcher = Watcher(settings, models, source, metrics)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(_log_fault)
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    address = await server.start()
-    log.info("listening", address=address, engine=settings.engine, gate=settings.gate)
+    address = await rest.start()
+    rpc = await _start_rpc(settings, Services(models, settings.limits, executor, metrics, watcher, operations))
+    log.info(
+        "listening",
+        address=address,
+        grpc=None if rpc is None else rpc.address,
+        engine=settings.engine,
+        gate=settings.gate,
+    )
     if not settings.gate:
         log.warning("no_gate", reason="--no-gate: versions are served without hashes or goldens being checked")
     # The listener is up before the models are: /healthz answers, and /readyz says what is missing.
     first = asyncio.create_task(watcher.poll())
     tasks = [
-        asyncio.create_task(server.sweep()),
+        asyncio.create_task(rest.sweep()),
+        asyncio.create_task(executor.watch()),
         asyncio.create_task(_watch(first, watcher, settings, models, address)),
     ]
     await stop.wait()
     log.info("stopping")
-    drained = await server.stop()
+    operations.draining = True
+    await asyncio.sleep(settings.drain_delay)
+    drained = all(await asyncio.gather(rest.stop(), *([rpc.stop()] if rpc else [])))
     for task in (first, *tasks):
         task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await asyncio.gather(*tasks, return_exceptions=True)
     await watcher.close()
-    app.close()
+    executor.close()
     log.info("stopped", drained=drained)
     return EXIT_PASS
+
+
+async def _start_rpc(settings: Settings, services: Services) -> RpcServer | None:
+    if settings.no_grpc:
+        return None
+    # Here, since importing gRPC takes a tenth of a second.
+    from serving.rpc.server import RpcServer
+
+    return await RpcServer.start(settings, services)
 
 
 def _log_fault(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

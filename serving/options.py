@@ -42,6 +42,8 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--model-config-file", type=Path, help="a models.config; read again when it changes")
     add("--host", default=Settings.host, help="address to listen on")
     add("--rest-port", type=_port, default=Settings.rest_port, help="port of the REST API; 0 takes a free one")
+    add("--grpc-port", type=_port, default=Settings.grpc_port, help="port of gRPC; 0 takes a free one")
+    add("--no-grpc", action="store_true", help="serve REST only")
     add("--engine", choices=ENGINES, default=Settings.engine, help="what runs the models")
     add("--no-gate", action="store_true", help="serve models of other origin, unchecked")
     add("--poll-seconds", type=_positive, default=Settings.poll_seconds, help="between looks for new versions")
@@ -70,6 +72,8 @@ _HELP = {
     "head": "bytes of request line and headers",
     "rows": "of one request",
     "pending": "requests that wait for the thread pool",
+    "batch_rows": "of requests that are run together; 1 runs each by itself",
+    "request_seconds": "from a whole request to its answer",
     "connections": "open at once",
     "read_seconds": "for a request to arrive, and for a response to be taken",
     "idle_seconds": "that a connection is kept alive between requests",

@@ -11,6 +11,8 @@ from serving.contract.fast import FastBodies
 from serving.engines import AUTO, ENTRIES, Engine, Entry
 from serving.engines.base import Loader
 from serving.errors import EngineUnavailable, Internal, Refused, ServingError
+from serving.inference.batches import can_batch
+from serving.inference.job import Lane
 from serving.lifecycle import gate
 from serving.lifecycle.bundle import Bundle
 from serving.signature import DEFAULT_SIGNATURE, Signature
@@ -30,6 +32,9 @@ class Servable:
         seconds: that loading took.
         users: requests that hold it; it is closed when there are none.
         row_seconds: average of one row in one call; infinite until the first call.
+        lane: its jobs that wait.
+        bodies: readers of common requests, by signature.
+        batchable: signatures of which requests can be run together.
     """
 
     model: str
@@ -40,10 +45,20 @@ class Servable:
     seconds: float
     users: int = 0
     row_seconds: float = float("inf")
+    lane: Lane = field(default_factory=Lane)
     bodies: dict[str, FastBodies] = field(default_factory=dict)
+    batchable: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.bodies = {name: FastBodies(s) for name, s in self.signatures.items()}
+        # The gate has seen that rows get the same answers together and alone; without it nobody has.
+        if self.report is not None and self.engine.batches:
+            self.batchable = frozenset(name for name, s in self.signatures.items() if can_batch(s))
+
+    @property
+    def runtime(self) -> str:
+        """The engine's name without its version."""
+        return self.engine.label.partition(" ")[0]
 
     @property
     def signatures(self) -> Mapping[str, Signature]:

@@ -17,6 +17,7 @@ from serving.lifecycle.config import ModelConfig
 from serving.lifecycle.loading import Servable, load
 from serving.lifecycle.model import Model, Models, Version, refusal
 from serving.lifecycle.source import Source
+from serving.metrics import Metrics
 from serving.settings import Settings
 
 _USERS_POLL = 0.01
@@ -36,8 +37,9 @@ class Watcher:
         source: what is wanted.
     """
 
-    def __init__(self, settings: Settings, models: Models, source: Source) -> None:
+    def __init__(self, settings: Settings, models: Models, source: Source, metrics: Metrics) -> None:
         self._settings = settings
+        self._metrics = metrics
         self._models = models
         self._source = source
         # One thread: loading is heavy, and requests need the other cores.
@@ -159,6 +161,8 @@ class Watcher:
         except ServingError as error:
             version.state, version.problem = "END", refusal(error)
             kept = [v.number for v in model.available]
+            self._metrics.refused.add(model.name)
+            self._metrics.load_attempts.add(str(directory), "fail")
             log.error(
                 "refused",
                 model=model.name,
@@ -170,6 +174,8 @@ class Watcher:
             return False
         version.servable, version.state = servable, "AVAILABLE"
         report = servable.report
+        self._metrics.load_attempts.add(str(directory), "success")
+        self._metrics.load_latency.add(str(directory), by=round(servable.seconds * 1e6))
         log.info(
             "available",
             model=model.name,

@@ -8,6 +8,7 @@ import time
 from serving.errors import EnvironmentFault
 from serving.rest.app import App
 from serving.rest.connection import Connection
+from serving.rest.operations import Operations
 from serving.settings import Settings
 
 _SWEEP_SECONDS = 0.5
@@ -21,11 +22,13 @@ class Server:
     Attributes:
         settings: with the limits.
         app: answers requests.
+        operations: is told of connections and of the end.
     """
 
-    def __init__(self, settings: Settings, app: App) -> None:
+    def __init__(self, settings: Settings, app: App, operations: Operations) -> None:
         self.settings = settings
         self.app = app
+        self._operations = operations
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
 
@@ -56,13 +59,11 @@ class Server:
                 connection.expire()
 
     async def stop(self) -> bool:
-        """Become unready, close the listener, and let requests in flight finish.
+        """Close the listener, and let requests in flight finish.
 
         Returns:
             Whether all of them did in time.
         """
-        self.app.draining = True
-        await asyncio.sleep(self.settings.drain_delay)
         if self._listener is not None:
             self._listener.close()
         end = time.monotonic() + self.settings.drain_seconds
@@ -78,8 +79,10 @@ class Server:
     def admit(self, connection: Connection) -> bool:
         """Count a connection in; False if there are too many."""
         self._connections.add(connection)
+        self._operations.connections = len(self._connections)
         return len(self._connections) <= self.settings.limits.connections
 
     def discard(self, connection: Connection) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
+        self._operations.connections = len(self._connections)

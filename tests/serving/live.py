@@ -46,6 +46,7 @@ class Live:
     lines: list[str] = field(default_factory=list)
     host: str = ""
     port: int = 0
+    grpc: str = ""
 
     def request(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -97,7 +98,7 @@ def serving(
 ) -> Iterator[Live]:
     """A server on a free port, killed in the end."""
     process = subprocess.Popen(
-        [sys.executable, *command, *([str(root)] if root else []), "--rest-port", "0", *options],
+        [sys.executable, *command, *([str(root)] if root else []), "--rest-port", "0", "--grpc-port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -117,6 +118,7 @@ def serving(
         assert found is not True, "".join(live.lines)
         live.host, _, port = found[0]["address"].removeprefix("http://").rpartition(":")
         live.port = int(port)
+        live.grpc = found[0]["grpc"] or ""
         if ready:
             until(lambda: live.get("/readyz").status == 200, "ready: " + "".join(live.lines))
         yield live
