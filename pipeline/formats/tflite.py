@@ -17,6 +17,7 @@ from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 BATCH1 = "batch1"
+from pipeline.formats.tflite_infinity import with_infinities
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
@@ -28,12 +29,6 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         LegalizationError: the converter found an operation that TFLite has no builtin for.
     """
     variants = [("", None)] + ([(BATCH1, 1)] if capture.signature.dynamic_batch else [])
-    return [_write(capture, root, precision, variant, batch) for variant, batch in variants]
-
-
-def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
-
-    legal = legalize(capture, "tflite", batch)
     try:
         content = _convert(legal, root)
     except Exception as error:
@@ -59,7 +54,7 @@ def _convert(legal: Legalized, root: Path) -> bytes:
             converter = tf.lite.TFLiteConverter.from_concrete_functions([legal.concrete], module)
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content: bytes = converter.convert()
-    return content
+    return with_infinities(content, legal)
 
 
 def signature(path: Path) -> Signature:

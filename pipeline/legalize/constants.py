@@ -12,7 +12,11 @@ from tensorflow.python.framework import tensor_util
 
 from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.emit import WHOLE, compute, promote
+from pipeline.legalize.registry import TFLITE
 
+# TFLite's converter writes the largest float for an infinite constant. This number stands for it until the file is
+# written (`pipeline/formats/tflite_infinity.py`).
+INFINITY_IN_TFLITE = np.nextafter(np.finfo(np.float32).max, np.float32(0))
 # Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
 _MAX_FOLDED = 1 << 16
 _OPAQUE = (tf.resource, tf.variant)
@@ -66,7 +70,7 @@ class Constants:
         graph = tf.compat.v1.get_default_graph()
         slot = (id(graph), key)
         if slot not in self._made:
-            tensor = tf.constant(value, dtype=_dtype(value))
+            tensor = tf.constant(_writable(value, self._target), dtype=_dtype(value))
             self._values[id(tensor)] = (tensor, value)
             self._made[slot] = (tensor, graph)
         return self._made[slot][0]
@@ -104,6 +108,12 @@ class Constants:
             return None
         flat = [_in_range(v, t.dtype) for v, t in zip(flat, op.outputs, strict=True)]
         return [self.make(v, derived_from=known) for v in flat]
+
+
+def _writable(value: np.ndarray, target: str) -> np.ndarray:
+    if target != TFLITE or value.dtype != np.float32 or not np.isinf(value).any():
+        return value
+    return np.where(np.isinf(value), np.copysign(INFINITY_IN_TFLITE, value), value)
 
 
 def _in_range(value: np.ndarray, dtype: Any) -> np.ndarray:

@@ -196,7 +196,7 @@ def xdivy_by_definition(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
     why="The two float32 polynomials of Giles (2012) in log(1 - x^2), within 4 ULP of the result.",
 )
 def erfinv_by_giles(rewriter: Rewriter, op: Any, x: Any) -> Any:
-    return _erfinv(x, rewriter.target) if x.dtype == tf.float32 else None
+    return _erfinv(rewriter, x) if x.dtype == tf.float32 else None
 
 
 @rule(
@@ -283,12 +283,12 @@ _ERFINV_TAIL = (
 )
 
 
-def _erfinv(x: Any, target: str) -> Any:
-    w = -_log((1.0 - x) * (1.0 + x), target)
+def _erfinv(rewriter: Rewriter, x: Any) -> Any:
+    w = -_log((1.0 - x) * (1.0 + x), rewriter.target)
     centre = horner(w - 2.5, _ERFINV_CENTRE)
     tail = horner(tf.sqrt(tf.maximum(w, 0.0)) - 3.0, _ERFINV_TAIL)
     inside = x * tf.where(w < 5.0, centre, tail)
-    return tf.where(tf.equal(tf.abs(x), 1.0), x * math.inf, inside)
+    return tf.where(tf.equal(tf.abs(x), 1.0), x * rewriter.constant(np.array(np.inf, np.float32)), inside)
 
 
 def _expm1_rest(x: np.ndarray) -> np.ndarray:
