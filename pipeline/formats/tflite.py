@@ -12,12 +12,12 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import LegalizationError
+from pipeline.formats.tflite_infinity import with_infinities
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 BATCH1 = "batch1"
-from pipeline.formats.tflite_infinity import with_infinities
 
 
 def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
@@ -29,6 +29,12 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         LegalizationError: the converter found an operation that TFLite has no builtin for.
     """
     variants = [("", None)] + ([(BATCH1, 1)] if capture.signature.dynamic_batch else [])
+    return [_write(capture, root, precision, variant, batch) for variant, batch in variants]
+
+
+def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
+
+    legal = legalize(capture, "tflite", batch)
     try:
         content = _convert(legal, root)
     except Exception as error:
