@@ -23,6 +23,7 @@ class Code(Enum):
     INTERNAL = (13, 500)
     UNAVAILABLE = (14, 503)
     DATA_LOSS = (15, 500)
+    UNAUTHENTICATED = (16, 401)
 
     @property
     def number(self) -> int:
@@ -90,6 +91,12 @@ class Unknown(ServingError):
     """TensorFlow Serving has no better code for it: models of a new configuration that did not load."""
 
     code = Code.UNKNOWN
+
+
+class Unauthenticated(ServingError):
+    """The request carries no token, or a wrong one."""
+
+    code = Code.UNAUTHENTICATED
 
 
 class Unimplemented(ServingError):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from serving import log
+from serving.access import AccessLog
 from serving.errors import EXIT_PASS, EnvironmentFault, StartFault
 from serving.inference.executor import Executor
 from serving.lifecycle.model import Model, Models
@@ -22,6 +23,8 @@ from serving.rest.app import App
 from serving.rest.operations import Operations
 from serving.rest.server import Server
 from serving.rpc.services import Services
+from serving.security import Security
+from serving.security import load as load_security
 from serving.settings import ENGINES, Settings
 from serving.signature import Signature
 
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 
 # Requests up to so many numbers are shown in full in the example.
 _SHORT_ROW = 16
+_WRITE_SECONDS = 0.25
 
 
 def run(settings: Settings) -> int:
@@ -68,8 +72,10 @@ async def _serve(settings: Settings) -> int:
     models, metrics = Models(), Metrics()
     executor = Executor(settings.limits, metrics)
     operations = Operations(models, executor, metrics)
-    app = App(models, settings.limits, executor, metrics, operations)
-    rest = Server(settings, app, operations)
+    security = load_security(settings)
+    access = None if settings.access_log is None else AccessLog(settings.access_log)
+    app = App(models, settings.limits, executor, metrics, operations, security, access)
+    rest = Server(settings, app, operations, security)
     watcher = Watcher(settings, models, source, metrics)
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -77,7 +83,8 @@ async def _serve(settings: Settings) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     address = await rest.start()
-    rpc = await _start_rpc(settings, Services(models, settings.limits, executor, metrics, watcher, operations))
+    services = Services(models, settings.limits, executor, metrics, watcher, operations)
+    rpc = await _start_rpc(settings, services, security, access)
     log.info(
         "listening",
         address=address,
@@ -92,6 +99,7 @@ async def _serve(settings: Settings) -> int:
     tasks = [
         asyncio.create_task(rest.sweep()),
         asyncio.create_task(executor.watch()),
+        *([] if access is None else [asyncio.create_task(_write(access, loop))]),
         asyncio.create_task(_watch(first, watcher, settings, models, address)),
     ]
     await stop.wait()
@@ -105,17 +113,29 @@ async def _serve(settings: Settings) -> int:
         await asyncio.gather(*tasks, return_exceptions=True)
     await watcher.close()
     executor.close()
+    if access is not None:
+        access.flush()
     log.info("stopped", drained=drained)
     return EXIT_PASS
 
 
-async def _start_rpc(settings: Settings, services: Services) -> RpcServer | None:
+async def _write(access: AccessLog, loop: asyncio.AbstractEventLoop) -> None:
+    """Write the access log now and then, and to a new file after SIGHUP."""
+    loop.add_signal_handler(signal.SIGHUP, access.reopen)
+    while True:
+        await asyncio.sleep(_WRITE_SECONDS)
+        access.flush()
+
+
+async def _start_rpc(
+    settings: Settings, services: Services, security: Security, access: AccessLog | None
+) -> RpcServer | None:
     if settings.no_grpc:
         return None
     # Here, since importing gRPC takes a tenth of a second.
     from serving.rpc.server import RpcServer
 
-    return await RpcServer.start(settings, services)
+    return await RpcServer.start(settings, services, security, access)
 
 
 def _log_fault(_: asyncio.AbstractEventLoop, context: dict[str, object]) -> None:

@@ -103,13 +103,6 @@ class Metrics:
             f"{tfs}request_example_counts", "histogram", "Examples per request.", ["model"], _POWERS
         )
         self.example_total = Family(f"{tfs}request_example_count_total", "counter", "Examples in all.", ["model"])
-        self.warmup_latency = Family(
-            f"{tfs}model_warmup_latency",
-            "histogram",
-            "Wall time in microseconds of warm-up files.",
-            ["model_path", "status"],
-            _MICROSECONDS,
-        )
         self.load_attempts = Family(
             ":tensorflow:cc:saved_model:load_attempt_count",
             "counter",

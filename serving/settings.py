@@ -50,6 +50,9 @@ class Settings:
         threads: of one engine call. Requests run beside each other, so that one is best under load.
         drain_delay: seconds between becoming unready and closing the listener, for load balancers to notice.
         drain_seconds: that requests in flight get to finish after that.
+        access_log: a file for one line for each request; "-" is standard output.
+        tls_certificate, tls_key: PEM files; both, or neither.
+        token_file: holds the token that requests must carry; health and readiness are free.
     """
 
     root: Path | None = None
@@ -64,4 +67,8 @@ class Settings:
     threads: int = 1
     drain_delay: float = 0.0
     drain_seconds: float = 30.0
+    access_log: str | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    token_file: Path | None = None
     limits: Limits = field(default_factory=Limits)

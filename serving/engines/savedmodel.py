@@ -61,7 +61,8 @@ class SavedModelEngine:
             raise InvalidArgument(error.message) from error
         except tf.errors.OpError as error:
             raise Internal(error.message) from error
-        return {name: value.numpy() for name, value in outputs.items()}
+        # A single string comes as bytes, a single number as a scalar of NumPy's.
+        return {n: np.asarray(v.numpy(), object if v.dtype == tf.string else None) for n, v in outputs.items()}
 
     def close(self) -> None:
         """Drop the functions; TensorFlow frees the variables with the last of them."""

@@ -183,6 +183,7 @@ class Watcher:
             engine=servable.engine.label,
             artifact=servable.artifact,
             seconds=round(servable.seconds, 3),
+            warmed=servable.warmed,
             gate="none"
             if report is None
             else f"{report.rows} rows, {report.error_ulp:.3g} of {report.budget_ulp:.3g} ULP",

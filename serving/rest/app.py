@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from serving import log
+from serving.access import AccessLog
 from serving.contract import paths, request, results, views
 from serving.contract.paths import Target
 from serving.contract.request import Predict
@@ -17,8 +19,9 @@ from serving.inference.job import Job
 from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
 from serving.metrics import UNKNOWN, Metrics
-from serving.rest.messages import Request, Response, html, refuse
-from serving.rest.operations import Operations
+from serving.rest.messages import Request, Response, html, refuse, reject
+from serving.rest.operations import FREE, Operations
+from serving.security import Security
 from serving.settings import Limits
 from serving.signature import Signature
 
@@ -27,6 +30,8 @@ _INLINE_BYTES = 64 << 10
 _ORIGIN = re.compile(r"https?://")
 _APIS = {"predict": "Predict", "classify": "Classify", "regress": "Regress", "status": "GetModelStatus"}
 _METHODS = {"classify": results.CLASSIFY, "regress": results.REGRESS}
+
+_UNAUTHENTICATED = replace(reject(401, "A bearer token is needed"), headers=b"WWW-Authenticate: Bearer\r\n")
 
 Replier = Callable[[Response], None]
 
@@ -38,16 +43,27 @@ class App:
         models: what there is to serve.
         executor: computes.
         operations: paths that TensorFlow Serving does not have.
+        security: who may ask.
+        access: gets a line for each request; None for none.
     """
 
     def __init__(
-        self, models: Models, limits: Limits, executor: Executor, metrics: Metrics, operations: Operations
+        self,
+        models: Models,
+        limits: Limits,
+        executor: Executor,
+        metrics: Metrics,
+        operations: Operations,
+        security: Security,
+        access: AccessLog | None,
     ) -> None:
         self._models = models
         self._limits = limits
         self._executor = executor
         self._metrics = metrics
         self._operations = operations
+        self._security = security
+        self._access = access
 
     @property
     def draining(self) -> bool:
@@ -55,8 +71,12 @@ class App:
 
     def answer(self, request: Request, reply: Replier) -> None:
         """Answer a request, now or later, on the event loop. Never raises: what goes wrong is a response too."""
+        if self._access is not None:
+            reply = self._logged(self._access, request, reply)
         try:
-            if paths.API.fullmatch(request.path):
+            if not self._security.admits(request.authorization) and request.path not in FREE:
+                reply(_UNAUTHENTICATED)
+            elif paths.API.fullmatch(request.path):
                 self._api(request, reply)
             else:
                 reply(self._operations.answer(request))
@@ -65,6 +85,25 @@ class App:
         except Exception:
             log.error("fault", trace=True, method=request.method, path=request.path)
             reply(refuse(Internal("The server failed on this request; its log says more")))
+
+    @staticmethod
+    def _logged(access: AccessLog, request: Request, reply: Replier) -> Replier:
+        """Reply, and write a line."""
+        began = time.perf_counter()
+
+        def answered(response: Response) -> None:
+            reply(response)
+            access.add(
+                began,
+                client=request.client,
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                received=len(request.body),
+                sent=len(response.body),
+            )
+
+        return answered
 
     def _api(self, request: Request, reply: Replier) -> None:
         if request.method == "OPTIONS":

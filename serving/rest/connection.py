@@ -50,7 +50,8 @@ class Connection(asyncio.Protocol):
         self._url, self._body = bytearray(), bytearray()
         self._head = 0
         self._gzip = self._expects = False
-        self._origin = b""
+        self._origin = self._authorization = b""
+        self._client = ""
         self.deadline = time.monotonic() + self._limits.idle_seconds
 
     # From the transport.
@@ -58,6 +59,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
+        self._client = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._server.admit(self):
             self._fail(reject(503, "This server has as many connections as it takes"))
 
@@ -115,6 +117,8 @@ class Connection(asyncio.Protocol):
             self._gzip = b"gzip" in value
         elif name == b"origin":
             self._origin = value
+        elif name == b"authorization":
+            self._authorization = value
         elif name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
 
@@ -151,6 +155,8 @@ class Connection(asyncio.Protocol):
                 path,
                 inflated if self._gzip and inflated is not None else body,
                 self._origin.decode("latin-1"),
+                self._authorization.decode("utf-8", "surrogateescape"),
+                self._client,
                 self._parser.should_keep_alive(),
             )
         )
@@ -263,7 +269,7 @@ class Connection(asyncio.Protocol):
         self._url, self._body = bytearray(), bytearray()
         self._head = 0
         self._gzip = self._expects = False
-        self._origin = b""
+        self._origin = self._authorization = b""
 
     def _wait(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds

@@ -9,6 +9,8 @@ from serving.lifecycle.model import Models
 from serving.metrics import KIND, Metrics
 from serving.rest.messages import Request, Response, html
 
+# Whoever restarts and balances has no token.
+FREE = ("/healthz", "/readyz")
 # TensorFlow Serving's default path, and everybody else's.
 _METRICS = ("/monitoring/prometheus/metrics", "/metrics")
 

@@ -9,6 +9,7 @@ from serving.errors import EnvironmentFault
 from serving.rest.app import App
 from serving.rest.connection import Connection
 from serving.rest.operations import Operations
+from serving.security import Security
 from serving.settings import Settings
 
 _SWEEP_SECONDS = 0.5
@@ -22,11 +23,12 @@ class Server:
     Attributes:
         settings: with the limits.
         app: answers requests.
-        operations: is told of connections and of the end.
+        operations: is told of connections.
     """
 
-    def __init__(self, settings: Settings, app: App, operations: Operations) -> None:
+    def __init__(self, settings: Settings, app: App, operations: Operations, security: Security) -> None:
         self.settings = settings
+        self._security = security
         self.app = app
         self._operations = operations
         self._connections: set[Connection] = set()
@@ -41,14 +43,15 @@ class Server:
         host, port = self.settings.host, self.settings.rest_port
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: Connection(self), host, port, backlog=_BACKLOG
+                lambda: Connection(self), host, port, backlog=_BACKLOG, ssl=self._security.context
             )
         except OSError as error:
             raise EnvironmentFault(
                 f"Cannot listen on {host}:{port}: {error.strerror or error}.", "Choose another with --rest-port."
             ) from error
         port = self._listener.sockets[0].getsockname()[1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "https" if self._security.context else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def sweep(self) -> None:
         """Close what is too slow, for ever."""

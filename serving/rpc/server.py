@@ -11,9 +11,11 @@ import grpc
 import grpc.aio
 
 from serving import log
-from serving.errors import Code, EnvironmentFault, Internal, ServingError
+from serving.access import AccessLog
+from serving.errors import Code, EnvironmentFault, Internal, ServingError, Unauthenticated
 from serving.protos import message
 from serving.rpc.services import Services
+from serving.security import Security
 from serving.settings import Settings
 
 _HEALTH = "grpc.health.v1.Health"
@@ -51,7 +53,9 @@ class RpcServer:
         self.address = address
 
     @classmethod
-    async def start(cls, settings: Settings, services: Services) -> RpcServer:
+    async def start(
+        cls, settings: Settings, services: Services, security: Security, access: AccessLog | None
+    ) -> RpcServer:
         """Listen.
 
         Raises:
@@ -68,7 +72,7 @@ class RpcServer:
         for service, methods in _METHODS.items():
             handlers = {
                 name: grpc.unary_unary_rpc_method_handler(
-                    _answer(name, getattr(services, answer), services),
+                    _answer(name, getattr(services, answer), services, security, access),
                     request_deserializer=message(request).FromString,
                     response_serializer=_serialize,
                 )
@@ -79,7 +83,10 @@ class RpcServer:
         host, port = settings.host, settings.grpc_port
         where = f"[{host}]" if ":" in host else host
         try:
-            port = server.add_insecure_port(f"{where}:{port}")
+            if security.pair is None:
+                port = server.add_insecure_port(f"{where}:{port}")
+            else:
+                port = server.add_secure_port(f"{where}:{port}", grpc.ssl_server_credentials([security.pair]))
         except RuntimeError as error:
             raise EnvironmentFault(
                 f"Cannot listen on {host}:{port}: {error}.", "Choose another with --grpc-port."
@@ -98,13 +105,15 @@ def _serialize(response: Any) -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _answer(name: str, method: Method, services: Services) -> Any:
-    """A handler that turns errors into statuses and counts calls."""
+def _answer(name: str, method: Method, services: Services, security: Security, access: AccessLog | None) -> Any:
+    """A handler that turns errors into statuses, and counts and logs calls."""
 
     async def handle(request: Any, context: Any) -> Any:
         began = time.perf_counter()
         error: ServingError | None = None
         try:
+            if security.token and not security.admits(_authorization(context)):
+                raise Unauthenticated("A bearer token is needed")
             response = await method(request, context.time_remaining())
         except ServingError as refused:
             error = refused
@@ -113,12 +122,28 @@ def _answer(name: str, method: Method, services: Services) -> Any:
         except Exception:
             log.error("fault", trace=True, method=name)
             error = Internal("The server failed on this request; its log says more")
-        services.count(name, request, error.code if error else Code.OK, time.perf_counter() - began)
+        code = error.code if error else Code.OK
+        services.count(name, request, code, time.perf_counter() - began)
+        if access is not None:
+            access.add(
+                began,
+                client=context.peer(),
+                method=name,
+                status=code.name,
+                received=request.ByteSize(),
+                sent=0 if error else response.ByteSize(),
+            )
         if error is not None:
             await context.abort(_STATUS[error.code.number], error.message)
         return response
 
     return handle
+
+
+def _authorization(context: Any) -> str:
+    """The call's header of that name."""
+    found = dict(context.invocation_metadata() or ()).get("authorization", "")
+    return found if isinstance(found, str) else found.decode("utf-8", "replace")
 
 
 def _health(services: Services) -> Any:

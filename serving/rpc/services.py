@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from serving.contract import results
-from serving.contract.examples import join
 from serving.contract.paths import Target
 from serving.contract.tensors import strings
 from serving.errors import Code, FailedPrecondition, InvalidArgument, ServingError, Unimplemented
@@ -23,6 +22,7 @@ from serving.lifecycle.watcher import Watcher
 from serving.metrics import UNKNOWN, Metrics
 from serving.protos import message
 from serving.rest.operations import Operations
+from serving.rpc.examples import read
 from serving.rpc.tensors import number_of, to_array, to_proto
 from serving.settings import Limits
 from serving.signature import DEFAULT_SIGNATURE, Signature
@@ -101,7 +101,7 @@ class Services:
             raise InvalidArgument("Inference request has no tasks")
         servable = self._find(request.tasks[0].model_spec)
         tasks = _tasks(servable, request.tasks)
-        examples = _read(request.input)
+        examples = read(request.input)
         self._bound(len(examples))
         response = message("MultiInferenceResponse")()
         for task, signature in tasks:
@@ -161,7 +161,7 @@ class Services:
     async def _examples(self, request: Any, method: str, response_type: str, seconds: float | None) -> Any:
         servable = self._find(request.model_spec)
         signature = results.find(servable.signatures, request.model_spec.signature_name, method)
-        examples = _read(request.input)
+        examples = read(request.input)
         self._bound(len(examples))
 
         def finish(outputs: Tensors) -> Any:
@@ -271,19 +271,6 @@ def _tasks(servable: Servable, tasks: Any) -> list[tuple[Any, Signature]]:
             raise InvalidArgument("Input tensor must be the same for all Signatures.")
         found.append((task, signature))
     return found
-
-
-def _read(source: Any) -> list[bytes]:
-    """The serialized examples of an Input."""
-    kind = source.WhichOneof("kind")
-    if kind == "example_list_with_context":
-        held = source.example_list_with_context
-        examples = join(held.context.SerializeToString(), [e.SerializeToString() for e in held.examples])
-    else:
-        examples = [e.SerializeToString() for e in source.example_list.examples]
-    if not examples:
-        raise InvalidArgument("Input is empty.")
-    return examples
 
 
 def _fill(result: Any, method: str, outputs: Tensors, rows: int) -> None:

@@ -42,11 +42,17 @@ class Answer:
 class Live:
     """A running server."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None
     lines: list[str] = field(default_factory=list)
     host: str = ""
     port: int = 0
     grpc: str = ""
+
+    @classmethod
+    def elsewhere(cls, rest: str, grpc: str) -> Live:
+        """A server that runs already."""
+        host, _, port = rest.rpartition(":")
+        return cls(None, [], host, int(port), grpc)
 
     def request(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -78,6 +84,7 @@ class Live:
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
+        assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
