@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import serving_verbs
+from pipeline import serving_verbs, training_verbs
 from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Recipes = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path.")]
 Models = Annotated[
     list[str],
     typer.Argument(help="Recipes by name (cnn, mlp ...) or path, .keras files, or functions (module.py:build)."),
@@ -63,51 +62,6 @@ Inputs = Annotated[
 Split = Annotated[
     bool, typer.Option("--split", help="Keep what reads strings as a SavedModel, and export the part behind it.")
 ]
-
-
-@app.command(epilog="Example: isomer train cnn --seed 1")
-def train(
-    models: Recipes,
-    data: Data = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    runs: Runs = Path("runs"),
-    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs below this directory.")] = None,
-    json: Json = False,
-) -> None:
-    """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
-
-    def one(name: str, terminal: Terminal) -> int:
-        from pipeline import datasets, recipes, training
-
-        recipe = recipes.load(name)
-        dataset = datasets.load(recipe.dataset, data, download=True)
-        if dataset.notice:
-            terminal.notice(dataset.notice)
-        terminal.stage(recipe.name, f"training on {dataset.name}")
-        logs = None if tensorboard is None else tensorboard / recipe.name
-        done = training.train(
-            recipe,
-            dataset,
-            seed=seed,
-            epochs=epochs,
-            directory=training.place(runs, dataset),
-            tensorboard=logs,
-            progress=terminal.epoch,
-        )
-        if json:
-            terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
-        else:
-            terminal.out.print(
-                f"{recipe.name}: {training.describe_test(done.receipt)} on the test set of {dataset.name} "
-                f"(best epoch {done.receipt['best_epoch']}), kept in {done.path}",
-                soft_wrap=True,
-            )
-        if dataset.notice:
-            terminal.notice(dataset.notice)
-        return EXIT_PASS
-
-    _each(models, one, json)
 
 
 @app.command(
@@ -330,3 +284,6 @@ def _show(terminal: Terminal, line: dict[str, Any], certificate: dict[str, Any],
 def _split(values: list[str] | None) -> tuple[str, ...]:
     """Options that are repeated, or given with commas."""
     return tuple(v.strip() for value in values or () for v in value.split(",") if v.strip())
+
+
+training_verbs.register(app, _each)

@@ -22,7 +22,7 @@ from typing import IO
 
 import numpy as np
 
-from pipeline import frameworks, generated
+from pipeline import frameworks, generated, own_dataset
 from pipeline.errors import DatasetError
 from pipeline.generated import Raw
 
@@ -87,7 +87,8 @@ def load(name: str = "mnist", data: Path | None = None, download: bool = False) 
     """Find a dataset, check that it is what it claims to be, and return it.
 
     Args:
-        name: "mnist", "digits" for scikit-learn's 8x8 digits scaled to 28x28, or one of `pipeline.generated.SETS`.
+        name: "mnist", "digits" for scikit-learn's 8x8 digits scaled to 28x28, one of `pipeline.generated.SETS`, or
+            the path of an `.npz` with `x_train`, `y_train`, `x_test` and `y_test`.
         data: an .npz to read MNIST from. Without it: the file in ISOMER_MNIST, then Keras' cache, then Keras'
             download, then the digits as a substitute.
         download: allow the download (progress goes to stderr).
@@ -95,6 +96,9 @@ def load(name: str = "mnist", data: Path | None = None, download: bool = False) 
     Raises:
         DatasetError: the name is unknown, or a file that was named explicitly is missing, corrupt or not MNIST.
     """
+    if name.endswith(".npz"):
+        raw, classes = own_dataset.read(Path(name))
+        return Dataset(Path(name).stem, raw, classes, name, _digest(raw))
     if name not in NAMES:
         close = get_close_matches(name, NAMES, 1) or NAMES
         raise DatasetError(f"There is no dataset '{name}'.", f"Did you mean '{close[0]}'?")

@@ -21,9 +21,9 @@ class Generated:
     """How one data set comes about.
 
     Attributes:
-        make: returns samples [N, columns] and labels [N] for a generator and a number of samples.
+        make: returns samples [N, ...] and labels [N] for a generator and a number of samples.
         classes: number of labels; 0 where the labels are numbers to predict.
-        columns: names of a sample's values.
+        columns: names of a sample's values; empty for signals.
         origin: the data set in a sentence.
     """
 
@@ -61,6 +61,16 @@ def _spirals(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.nd
     along = np.sqrt(random.uniform(0.01, 1, count))
     angle = 1.25 * 2 * np.pi * along + labels * (2 * np.pi / 3)
     return _polar(along, angle) + random.normal(0, 0.035, (count, 2)), labels
+
+
+def _waves(random: np.random.Generator, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Sine, square and sawtooth of any phase, one and a half to three periods in 48 steps, noisy."""
+    labels = random.integers(0, 3, count)
+    periods, phase = random.uniform(1.5, 3, (count, 1)), random.random((count, 1))
+    turn = (np.arange(48) / 48 * periods + phase) % 1
+    shapes = np.stack([np.sin(2 * np.pi * turn), np.where(turn < 0.5, 0.8, -0.8), 1.4 * (2 * turn - 1) / 1.2])
+    waves = shapes[labels, np.arange(count)] + random.normal(0, 0.25, (count, 48))
+    return waves[:, :, None], labels
 
 
 def _polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -104,6 +114,7 @@ SETS = {
     "xor": Generated(_xor, 2, ("a", "b"), "generated: four clouds at the corners of a square, labelled a XOR b"),
     "rings": Generated(_rings, 2, ("x", "y"), "generated: a ring inside a ring, noisy"),
     "spirals": Generated(_spirals, 3, ("x", "y"), "generated: three intertwined spirals, noisy"),
+    "waves": Generated(_waves, 3, (), "generated: sine, square and sawtooth waves of any phase, noisy"),
     "tabular": Generated(
         _tabular,
         2,

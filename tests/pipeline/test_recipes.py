@@ -36,7 +36,7 @@ SMALL = {
         (28, 28),
         {"code": (8, "untrained"), "digit": (10, "classes"), "restored": (28, "numbers")},
     ),
-    "gru": ("digits", "image", (28, 28), {"probabilities": (10, "classes")}),
+    "gru": ("waves", "wave", (48, 1), {"probabilities": (3, "classes")}),
     "housing": ("housing", "house", (4,), {"price": (1, "numbers")}),
     "loan": ("loan", "applicant", (5,), {"repaid": (1, "binary")}),
     "perceptron": ("xor", "point", (2,), {"chance": (1, "binary")}),
