@@ -20,6 +20,7 @@ from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
 from serving.metrics import UNKNOWN, Metrics
 from serving.rest.messages import Request, Response, html, refuse, reject
+from serving.rest.open_inference import OpenInference
 from serving.rest.operations import FREE, Operations
 from serving.security import Security
 from serving.settings import Limits
@@ -62,6 +63,7 @@ class App:
         self._executor = executor
         self._metrics = metrics
         self._operations = operations
+        self._open = OpenInference(models, limits, executor, metrics, operations)
         self._security = security
         self._access = access
 
@@ -78,6 +80,8 @@ class App:
                 reply(_UNAUTHENTICATED)
             elif paths.API.fullmatch(request.path):
                 self._api(request, reply)
+            elif request.path.startswith("/v2"):
+                self._open.answer(request, reply)
             else:
                 reply(self._operations.answer(request))
         except ServingError as error:

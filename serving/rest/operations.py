@@ -10,7 +10,7 @@ from serving.metrics import KIND, Metrics
 from serving.rest.messages import Request, Response, html
 
 # Whoever restarts and balances has no token.
-FREE = ("/healthz", "/readyz")
+FREE = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
 # TensorFlow Serving's default path, and everybody else's.
 _METRICS = ("/monitoring/prometheus/metrics", "/metrics")
 
