@@ -81,6 +81,8 @@ def fit(
     if model is None:
         model = recipe.build()
         suitability.require(recipe, model, training.x, training.y)
+        if not model.built:
+            model(training.x[:1])  # a subclassed model gets its weights from its first call
         recipe.adapt(model, training.x)
     found = heads.find(recipe, model, training.x[:2], training.y[:2])
     copy = round_trip(model, recipe)

@@ -60,16 +60,23 @@ def find(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) ->
     Raises:
         ModelError: targets or losses name an output that is not there, or the loss is unknown to Keras.
     """
-    names = list(model.output_names)
+    names = output_names(model)
     wanted = aims(recipe, model, samples, labels)
     losses = by_output(recipe.loss, names, "loss", recipe)
     heads = []
-    for name, tensor in zip(names, model.outputs, strict=True):
+    # A subclassed model knows its outputs only by giving them.
+    tensors = getattr(model, "outputs", None) or [model(samples, training=False)]
+    for name, tensor in zip(names, tensors, strict=True):
         units = int(tensor.shape[-1]) if len(tensor.shape) > 1 and tensor.shape[-1] is not None else 1
         loss = loss_name(losses.get(name), recipe)
         kind = _kind(wanted[name], loss, units) if loss else Kind.UNTRAINED
         heads.append(Head(name, kind, loss, activation(tensor), units))
     return tuple(heads)
+
+
+def output_names(model: Any) -> list[str]:
+    """Names of the outputs in the model's own order; "output" for the one of a subclassed model."""
+    return list(getattr(model, "output_names", None) or ["output"])
 
 
 def aims(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) -> dict[str, np.ndarray]:
@@ -78,7 +85,7 @@ def aims(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) ->
     Raises:
         ModelError: targets() names an output that the model lacks, or the model has several and targets() is missing.
     """
-    names = list(model.output_names)
+    names = output_names(model)
     found = recipe.targets(samples, labels)
     if not isinstance(found, dict):
         if len(names) > 1:

@@ -52,8 +52,8 @@ def check(recipe: str | Path, *, data: Path | None = None, seed: int = 0, observ
         ("labels", lambda: material.labels(subject)),
         ("output-loss", lambda: architecture.outputs(subject)),
         ("initializer", lambda: architecture.initializers(subject)),
-        ("dropout", lambda: architecture.dropout(subject)),
         ("units-at-start", lambda: trial.units(subject, subject.model, "before training", trial.DEAD_AT_START)),
+        ("dropout", lambda: architecture.dropout(subject)),
         ("initial-loss", lambda: architecture.initial_loss(subject)),
     ]
     runs: list[trial.Trial] = []

@@ -62,7 +62,7 @@ def _match(head: Head, loss: Any, target: np.ndarray) -> Finding | None:
 def initializers(subject: Subject) -> Result:
     """Weights should start at a spread that keeps the size of a signal, and not all alike."""
     findings, figures = [], {}
-    last = {id(tensor) for tensor in subject.model.outputs}
+    last = {id(tensor) for tensor in getattr(subject.model, "outputs", None) or []}
     for layer, _, result in layers(subject.model):
         kernel = getattr(layer, "kernel", None)
         if kernel is None or len(kernel.shape) < 2 or not layer.trainable or "EinsumDense" in type(layer).__name__:

@@ -51,6 +51,8 @@ class Subject:
 
         keras.utils.set_random_seed(self.seed)
         model = self.recipe.build()
+        if not model.built:
+            model(self.all.x[:1])  # a subclassed model gets its weights from its first call
         self.recipe.adapt(model, self.all.x)
         return model
 
@@ -74,14 +76,14 @@ class Subject:
         import keras
 
         parts = [keras.tree.flatten(model(x[i : i + 500], training=training)) for i in range(0, len(x), 500)]
-        names = list(model.output_names)
+        names = heads.output_names(model)
         return {name: np.concatenate([np.asarray(p[k]) for p in parts]) for k, name in enumerate(names)}
 
     def loss(self, head: Head) -> Any:
         """The loss of an output, as a function of targets and answers."""
         import keras
 
-        given = heads.by_output(self.recipe.loss, list(self.model.output_names), "loss", self.recipe)[head.output]
+        given = heads.by_output(self.recipe.loss, heads.output_names(self.model), "loss", self.recipe)[head.output]
         return keras.losses.get(given) if isinstance(given, str) else given
 
     def mean_loss(self, head: Head, target: np.ndarray, answer: np.ndarray) -> float:

@@ -116,14 +116,15 @@ def gradient_norms(trial: Trial) -> Result:
     middle = {name: float(np.median(values)) for name, values in trial.norms.items()}
     figures = {"norms": middle, "first_loss": trial.losses[0], "steps": len(next(iter(trial.norms.values())))}
     largest = max(middle.values())
-    if not np.isfinite(trial.losses).all() or not np.isfinite(largest):
+    early = {name: values[0] for name, values in trial.norms.items()}
+    if not np.isfinite(trial.losses).all():
         seen = f"The loss is {trial.losses[-1]} after {trial.steps} steps."
         why = "From here on every weight is not a number."
         change = "Lower the learning rate, clip the gradients (clipnorm=1.0), scale the inputs."
         return Result((Finding("gradients-explode", seen, why, change),), figures)
-    if largest > EXPLODED:
-        worst = max(middle, key=lambda name: middle[name])
-        seen = f"The gradient of '{worst}' has norm {largest:.3g} in the first {figures['steps']} steps."
+    if max(early.values()) > EXPLODED:
+        worst = max(early, key=lambda name: early[name])
+        seen = f"The gradient of '{worst}' has norm {early[worst]:.3g} in the first step."
         why = "Steps of this size jump over every minimum."
         change = "Scale inputs and targets, use the activation's initializer, or clip the gradients (clipnorm=1.0)."
         return Result((Finding("gradients-explode", seen, why, change),), figures)
@@ -142,7 +143,7 @@ def gradient_norms(trial: Trial) -> Result:
 
 def progress(trial: Trial) -> Result:
     """The loss must not jump upwards."""
-    head = float(np.mean(trial.losses[:3]))
+    head = trial.losses[0]
     tail = float(np.mean(trial.losses[-max(3, len(trial.losses) // 10) :]))
     peak = float(np.max(trial.losses))
     figures = {"first": head, "last": tail, "peak": peak, "steps": trial.steps}
@@ -167,7 +168,7 @@ def standstill(trial: Trial) -> Result:
 
 def units(subject: Subject, model: Any, when: str, most_dead: float) -> Result:
     """Units that answer 0, or sit at the end of a sigmoid, on all samples have no gradient."""
-    outputs = {id(tensor) for tensor in subject.model.outputs} | {id(tensor) for tensor in model.outputs}
+    outputs = {id(tensor) for tensor in getattr(model, "outputs", None) or []}
     watched = [
         (layer, result, kind)
         for layer, _, result in layers(model)
@@ -230,6 +231,7 @@ def memory(subject: Subject) -> Result:
         "first_loss": first,
         "last_loss": last if np.isfinite(last) else None,
     }
+    figures["known"] = all(known.values())
     if all(known.values()):
         return Result((), figures)
     missed = ", ".join(repr(name) for name, done in known.items() if not done)

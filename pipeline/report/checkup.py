@@ -32,7 +32,7 @@ def _figures(checkup: Checkup) -> list[RenderableType]:
     if norms := checkup.figures.get("gradients", {}).get("norms"):
         low, high = min(norms, key=norms.get), max(norms, key=norms.get)
         lines.append(f"gradients from {norms[low]:.2g} ('{low}') to {norms[high]:.2g} ('{high}')")
-    if memory := checkup.figures.get("memory"):
+    if (memory := checkup.figures.get("memory")) and memory["known"]:
         lines.append(f"{memory['samples']} samples by heart after {memory['steps']} steps")
     for output, found in checkup.figures.get("baseline", {}).items():
         lines.append(f"'{output}' {found['figure']} {found['model']:.3f} after the trial, linear {found['linear']:.3f}")
