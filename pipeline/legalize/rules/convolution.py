@@ -97,7 +97,7 @@ def count_same_padding(rewriter: Rewriter, op: Any, x: Any, kernel: Any) -> Any:
     "Conv3D",
     "DepthwiseConv2dNative",
     targets=(TFJS, ORACLE),
-    why="A kernel shorter than its steps needs no zeros; TF.js' wasm kernels, and TensorFlow's in 3-D, count below none.",
+    why="A kernel shorter than its steps needs few zeros or none; TF.js' wasm kernels count below none.",
 )
 def leap_without_padding(rewriter: Rewriter, op: Any, x: Any, kernel: Any) -> Any:
     if not isinstance(x, tf.Tensor) or is_channels_first(op) or None in kernel.shape.as_list():
