@@ -63,6 +63,15 @@ Split = Annotated[
     bool, typer.Option("--split", help="Keep what reads strings as a SavedModel, and export the part behind it.")
 ]
 
+Flex = Annotated[
+    bool,
+    typer.Option(
+        "--allow-flex",
+        help="Let a TFLite file hold TensorFlow's own operations where it has no others. It then runs only where the "
+        "Flex delegate is, and is judged there (make flex).",
+    ),
+]
+
 
 @app.command(
     epilog="Examples: isomer export cnn;  isomer export model.keras --format onnx,tflite --output out --json;  "
@@ -82,6 +91,7 @@ def export(
     import_module: Imports = None,
     input: Inputs = None,
     split: Split = False,
+    allow_flex: Flex = False,
     json: Json = False,
 ) -> None:
     """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
@@ -103,6 +113,7 @@ def export(
             imports=tuple(import_module or ()),
             input=tuple(input or ()),
             split=split,
+            allow_flex=allow_flex,
             observer=terminal,
         )
         _show(terminal, done.to_json(), done.certificate, json)
@@ -166,6 +177,7 @@ def inspect(
     import_module: Imports = None,
     input: Inputs = None,
     split: Split = False,
+    allow_flex: Flex = False,
     json: Json = False,
 ) -> None:
     """What each format would make of a model, before anything is written; or what a bundle holds."""
@@ -182,6 +194,7 @@ def inspect(
             imports=tuple(import_module or ()),
             input=tuple(input or ()),
             split=split,
+            allow_flex=allow_flex,
             observer=terminal,
         )
         if json:

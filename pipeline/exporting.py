@@ -54,6 +54,7 @@ def export(
     imports: Sequence[Path] = (),
     input: Sequence[str] = (),
     split: bool = False,
+    allow_flex: bool = False,
     observer: Observer | None = None,
 ) -> Outcome:
     """Export one model to every format, judge every cell, and publish the bundle if all is well.
@@ -73,6 +74,8 @@ def export(
         input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128", and the ranges of
             whole numbers, "ids:int32:?,128:0..999".
         split: keep what reads strings as a SavedModel, and export the part behind it.
+        allow_flex: let a TFLite file hold TensorFlow's own operations where it has no others; it then runs only where
+            the Flex delegate is.
         observer: told what goes on.
 
     Raises:
@@ -109,7 +112,7 @@ def export(
         # Executing a graph leaves Python alone, and the converters are all Python: the two share the cores well.
         with ThreadPoolExecutor(1) as executor:
             answers = executor.submit(gather, captured, judged)
-            artifacts, refusals = _write(captured, writers, root, source.name, observer)
+            artifacts, refusals = _write(captured, writers, root, source.name, observer, allow_flex)
             _require(format, runtime, device, artifacts, refusals)
             for refusal in refusals:
                 observer.notice(f"{refusal.format} is UNSUPPORTED: {refusal.reason}")
@@ -144,17 +147,25 @@ def export(
 
 
 def _write(
-    captured: Capture, writers: Sequence[FormatEntry], root: Path, name: str, observer: Observer
+    captured: Capture,
+    writers: Sequence[FormatEntry],
+    root: Path,
+    name: str,
+    observer: Observer,
+    flex: bool,
 ) -> tuple[list[Artifact], list[Refusal]]:
     artifacts: list[Artifact] = []
     refusals = []
     for entry in writers:
         observer.stage(name, f"writing {entry.name}")
-        done = writing.write(captured, entry, root, _PRECISION)
+        done = writing.write(captured, entry, root, _PRECISION, flex)
         if isinstance(done, Refusal):
             refusals.append(done)
-        else:
-            artifacts += done
+            continue
+        artifacts += done
+        if done[0].flex:
+            held = ", ".join(done[0].flex)
+            observer.notice(f"{entry.name} holds Flex operations ({held}): plain LiteRT cannot run it.")
     return artifacts, refusals
 
 
@@ -233,7 +244,7 @@ def _check_artifacts(root: Path, captured: Capture, artifacts: Sequence[Artifact
         expected = None
         if artifact.format != "savedmodel" or artifact.rewrites:
             batch = 1 if artifact.variant == "batch1" else None
-            expected = legalize(captured, artifact.format, batch).constants
+            expected = legalize(captured, artifact.format, batch, bool(artifact.flex)).constants
         checks.append(weights.check_weights(artifact.label, captured.weights, expected, module.constants(path)))
     return checks
 

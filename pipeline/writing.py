@@ -50,7 +50,7 @@ class Refusal:
                 reason=self.reason,
             )
             for entry in RUNTIMES
-            if entry.format == self.format
+            if entry.format == self.format and not entry.flex
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -58,11 +58,18 @@ class Refusal:
         return {"format": self.format, "precision": self.precision, "obstacles": obstacles}
 
 
-def write(captured: Capture, entry: FormatEntry, root: Path, precision: str) -> list[Artifact] | Refusal:
-    """Write one format's files below `root`, the bundle under construction; nothing of it where it is refused."""
+def write(
+    captured: Capture, entry: FormatEntry, root: Path, precision: str, flex: bool = False
+) -> list[Artifact] | Refusal:
+    """Write one format's files below `root`, the bundle under construction; nothing of it where it is refused.
+
+    Args:
+        flex: let a format that can hold TensorFlow's own operations do so, where it has no other way.
+    """
+    allowed = {"flex": True} if flex and entry.flex else {}
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=root) as scratch:
         try:
-            artifacts = entry.load().write(captured, Path(scratch), precision)
+            artifacts = entry.load().write(captured, Path(scratch), precision, **allowed)
         except LegalizationError as error:
             return Refusal(entry.name, precision, error.obstacles)
         for path in Path(scratch).iterdir():

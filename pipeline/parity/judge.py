@@ -113,7 +113,7 @@ def judge(
     }
 
     def run(entry: RuntimeEntry) -> list[Cell]:
-        mine = [a for a in artifacts if a.format == entry.format]
+        mine = [a for a in artifacts if entry.reads(a)]
         cells: list[Cell] = []
         if not mine:
             return cells
@@ -150,7 +150,7 @@ def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> 
         for entry in RUNTIMES
         if entry not in entries
         for artifact in artifacts
-        if artifact.format == entry.format
+        if entry.reads(artifact)
     ]
 
 
@@ -169,7 +169,7 @@ def _judge_cell(
         variant=artifact.variant,
         runtime=entry.name,
         device=entry.device,
-        required=entry.required,
+        required=entry.required and entry.flex == bool(artifact.flex),
         samples=evidence.judged.regular,
         population=population,
         environment={"seed": seed},
@@ -181,6 +181,9 @@ def _judge_cell(
     except RuntimeUnavailable as error:
         return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)
     except RuntimeCrash as error:
+        if artifact.flex and not entry.flex and "Select TensorFlow op" in str(error):
+            reason = f"The file holds TensorFlow's {', '.join(artifact.flex)}, and this runtime has no Flex delegate."
+            return replace(cell, verdict=Status.UNSUPPORTED, reason=reason, samples=0)
         return replace(cell, verdict=Status.FAIL, reason=f"crashed: {error}")
 
 

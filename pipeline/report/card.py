@@ -64,6 +64,7 @@ def _what(certificate: dict[str, Any]) -> str:
             f"oracle on {escape(view.dataset(certificate))}."
         ),
         _split_off(certificate),
+        _flex(certificate),
         *(
             f"**There is no {escape(name)}**; it cannot express {escape(view.printable(describe(found)))}"
             for name, found in view.unsupported(certificate)
@@ -85,6 +86,17 @@ def _split_off(certificate: dict[str, Any]) -> str:
     return (
         f"**Strings are read by `{front['path']}/`**, a SavedModel that takes {names} and gives {made}: inputs of "
         "the files here. The check `chain` compared the two in a row with the whole model."
+    )
+
+
+def _flex(certificate: dict[str, Any]) -> str:
+    """What it takes to run a TFLite file that holds TensorFlow's own operations."""
+    own = view.flex(certificate)
+    if not own:
+        return ""
+    return (
+        f"**The TFLite files hold TensorFlow's own operations** ({escape(own)}), as `--allow-flex` allows: they "
+        "run only where the Flex delegate is linked (on Android, `tensorflow-lite-select-tf-ops`), not in plain LiteRT."
     )
 
 
@@ -194,6 +206,7 @@ def _files(certificate: dict[str, Any], manifest: dict[str, Any]) -> str:
     rows = []
     for a in map(Artifact.from_json, certificate["artifacts"]):
         notes = [f"{escape(rule)} × {count}" for rule, count in a.rewrites] + [escape(n) for n in a.notes]
+        notes += [f"TensorFlow's own {escape(', '.join(a.flex))}"] if a.flex else []
         rows.append((escape(a.label), code(a.path), view.size(a.bytes), "; ".join(notes)))
     golden = any(f["path"].startswith("golden/") for f in manifest["files"])
     more = ["`golden/` holds inputs and the oracle's outputs for a re-check anywhere."] if golden else []

@@ -36,7 +36,9 @@ def _lines(entry: dict[str, Any]) -> list[tuple[str, str]]:
     """(size, text) of one format's rows: its rewrites, or an obstacle each and at last what to do."""
     if entry["outlook"] != "impossible":
         rewrites = ", ".join(f"{name} x{count}" for name, count in entry["rewrites"].items())
-        return [(view.size(entry["bytes"]), rewrites or "none needed")]
+        first = (view.size(entry["bytes"]), rewrites or "none needed")
+        own = ", ".join(entry["flex"])
+        return [first, ("", f"TensorFlow's own: {own}; plain LiteRT cannot run it.")] if own else [first]
     found = [Obstacle(o["op"], tuple(o["layers"]), o["reason"], o["advice"]) for o in entry["obstacles"]]
     advice = dict.fromkeys(o.advice for o in found if o.advice)
     return [("", f"{o.subject}: {o.reason}.") for o in found] + [("", f"-> {text}") for text in advice]

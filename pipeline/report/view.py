@@ -20,6 +20,7 @@ FORMATS = {"savedmodel": "SavedModel", "tflite": "TFLite", "tfjs": "TensorFlow.j
 RUNTIMES = {
     "tensorflow": "TensorFlow",
     "litert": "LiteRT",
+    "tflite-flex": "TensorFlow Lite with Flex",
     "onnxruntime": "ONNX Runtime",
     "tfjs-node": "TF.js in Node.js",
     "tfjs-browser": "TF.js in browser",
@@ -167,7 +168,17 @@ def summary(certificate: dict[str, Any]) -> str:
     tail += [f"{counts[s]} {word}" for s, word in words.items() if counts[s]]
     failed = sum(c["verdict"] != Status.PASS for c in certificate["checks"])
     tail += [f"{plural(failed, 'check')} failed"] if failed else []
-    return _formats(certificate) + ", ".join([text, *tail]) + "."
+    return _formats(certificate) + _flex(certificate) + ", ".join([text, *tail]) + "."
+
+
+def flex(certificate: dict[str, Any]) -> str:
+    """TensorFlow's own operations in its TFLite files: "FlexAsString, FlexQr"; or nothing."""
+    return printable(", ".join(dict.fromkeys(op for a in certificate["artifacts"] for op in a.get("flex", []))))
+
+
+def _flex(certificate: dict[str, Any]) -> str:
+    own = flex(certificate)
+    return f"TFLite only with the Flex delegate ({own}); " if own else ""
 
 
 def _formats(certificate: dict[str, Any]) -> str:
