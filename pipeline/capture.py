@@ -36,13 +36,13 @@ class Capture:
         signature: names, dtypes, shapes and dynamic dimensions of inputs and outputs.
         traced: the concrete function with its variables (the SavedModel is written from it).
         frozen: the same function with variables as constants (all else is written from it).
-        weights: every Keras weight that the graph reads, by its path.
+        weights: every Keras weight that an output depends on, by its path.
         invocation: how the Keras model is called to get the same.
         states: of stateful layers; they are the last inputs and outputs of the signature.
-        unread: paths of Keras weights that inference does not read (such as seed states).
+        unread: paths of the others, such as seed states and heads that inference leaves out.
         layers: names of the model's layers, for messages.
         tables: the look-up tables that the graph reads; the frozen function takes their handles after its inputs.
-        variables: TensorFlow's, which `traced` reads and does not keep alive.
+        variables: TensorFlow's by path, those of `weights` and others that `traced` reads and does not keep alive.
     """
 
     signature: Signature
@@ -54,7 +54,7 @@ class Capture:
     unread: tuple[str, ...] = ()
     layers: Layers = field(default_factory=Layers)
     tables: tuple[Table, ...] = ()
-    variables: tuple[Any, ...] = ()
+    variables: dict[str, Any] = field(default_factory=dict)
 
     @property
     def parameters(self) -> int:
@@ -116,7 +116,8 @@ def capture(model: Any, invocation: Invocation | None = None) -> Capture:
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
     weights, unread = _weights(model, traced)
     signature = Signature(inputs, outputs, DEFAULT_SIGNATURE)
-    kept = tuple(traced.variables)
+    own = {id(getattr(weight.value, "handle", None)): weight.path for weight in model.weights}
+    kept = {own.get(id(variable.handle), f"#{place}"): variable for place, variable in enumerate(traced.variables)}
     return Capture(signature, traced, frozen, weights, invocation, states, unread, layers_of(model), tables, kept)
 
 
@@ -164,7 +165,8 @@ def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
 
 
 def _weights(model: Any, traced: Any) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    read = {id(v.handle) for v in traced.graph.variables}
+    behind = {node.name for node in needed(traced.graph)}
+    read = {id(outer) for outer, inner in traced.graph.captures if inner.op.name in behind}
     weights, unread = {}, []
     for weight in model.weights:
         handle = getattr(weight.value, "handle", None)

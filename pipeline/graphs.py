@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+# What only the sizes of a tensor are read for.
+_SIZES = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
+
 
 def needed(graph: Any) -> Iterator[Any]:
     """The nodes that a graph's outputs depend on through data, with those of the functions that they call.
@@ -25,6 +28,22 @@ def needed(graph: Any) -> Iterator[Any]:
                     done.add(name)
                     function = functions[name]
                     waiting.append((list(function.node_def), [r.split(":")[0] for r in function.ret.values()]))
+
+
+def depends_on_values(tensor: Any) -> bool:
+    """Whether the values of an input reach a tensor, and not just the sizes of inputs."""
+    seen: set[str] = set()
+    stack = [tensor.op]
+    while stack:
+        op = stack.pop()
+        if op.name in seen or op.type in _SIZES:
+            continue
+        seen.add(op.name)
+        # A look-up table's handle is a placeholder, too.
+        if op.type == "Placeholder" and op.outputs[0].dtype.name != "resource":
+            return True
+        stack += [source.op for source in op.inputs]
+    return False
 
 
 def called(node: Any) -> list[str]:

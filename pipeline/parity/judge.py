@@ -25,7 +25,10 @@ FULL_BATCH = 500
 _SMALL_BATCHES = (1, 3)
 _SMALL_ROWS = 9
 _REPEAT_ROWS = 500
+# Rows per call for other sizes of the dynamic dimensions.
+OTHER_BATCH = 3
 _AT_A_TIME = 2
+_ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class Evidence:
         exact: the oracle's outputs on them, float64.
         reference: TensorFlow's float32 outputs on them.
         budgets: by output name.
-        sizes: the same for a few rows each with other sizes of the dynamic dimensions.
+        sizes: the same for a few rows each with other sizes of the dynamic dimensions, run in batches of three.
+        alone: rows of one batch change each other's answers, so that each row was answered in a batch of its own.
+        fixed: outputs that no value of an input reaches: they cannot vary.
     """
 
     judged: Judged
@@ -45,6 +50,8 @@ class Evidence:
     reference: Tensors
     budgets: dict[str, Budget]
     sizes: tuple[Evidence, ...] = ()
+    alone: bool = False
+    fixed: frozenset[str] = frozenset()
 
     def take(self, rows: np.ndarray) -> Evidence:
         """The evidence on some rows, in ascending order."""
@@ -54,7 +61,8 @@ class Evidence:
         judged = Judged(self.judged.take(rows), regular, labels, self.judged.origin, awkward)
         pick = {n: v[rows] for n, v in self.exact.items()}
         base = {n: v[rows] for n, v in self.reference.items()}
-        return Evidence(judged, pick, base, {n: b.take(rows) for n, b in self.budgets.items()}, self.sizes)
+        budgets = {n: b.take(rows) for n, b in self.budgets.items()}
+        return replace(self, judged=judged, exact=pick, reference=base, budgets=budgets)
 
 
 def compare(outputs: Tensors, evidence: Evidence) -> Judgement:
@@ -190,34 +198,35 @@ def _judge_cell(
 def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> Cell:
     dynamic = artifact.signature.dynamic_batch
     judged = evidence.judged
-    outputs, seconds = worker.infer(judged.tensors, FULL_BATCH if dynamic else 1)
+    full = FULL_BATCH if dynamic and not evidence.alone else 1
+    outputs, seconds = worker.infer(judged.tensors, full)
     found = compare(outputs, evidence)
     cell = _record(cell, found, evidence, outputs, seconds)
     if cell.verdict is Status.FAIL:
         return cell
-    head = np.arange(min(_REPEAT_ROWS if dynamic else _SMALL_ROWS, judged.rows))
-    again, _ = worker.infer(judged.take(head), FULL_BATCH if dynamic else 1)
+    head = np.arange(min(_REPEAT_ROWS if full > 1 else _SMALL_ROWS, judged.rows))
+    again, _ = worker.infer(judged.take(head), full)
     same = again.keys() == outputs.keys() and all(
         np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
     )
-    cell = replace(cell, repeat_equal=same, batches=(FULL_BATCH,) if dynamic else (1,))
+    cell = replace(cell, repeat_equal=same, batches=(full,))
     if not same:
         return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
-    for batch in _SMALL_BATCHES if dynamic else ():
+    for batch in _SMALL_BATCHES if full > 1 else ():
         few = evidence.take(np.arange(min(_SMALL_ROWS, judged.regular)))
         small, _ = worker.infer(few.judged.tensors, batch)
         verdict = judge_outputs(small, few.exact, few.reference, few.budgets)
         if verdict.status is Status.FAIL:
             return replace(cell, verdict=Status.FAIL, reason=f"in batches of {batch}: {verdict.reason}")
         cell = replace(cell, batches=(batch, *cell.batches))
-    for other in evidence.sizes:
-        answers, _ = worker.infer(other.judged.tensors, _SMALL_BATCHES[-1] if dynamic else 1)
+    for other in evidence.sizes if dynamic or not evidence.alone else ():
+        answers, _ = worker.infer(other.judged.tensors, OTHER_BATCH if dynamic else 1)
         found = compare(answers, other)
         if found.status is Status.FAIL:
             return replace(cell, verdict=Status.FAIL, reason=f"with inputs of {_sizes(other)}: {found.reason}")
-    if reason := inconclusive(evidence.exact, evidence.budgets):
+    if reason := inconclusive(evidence.exact, {n: b for n, b in evidence.budgets.items() if n not in evidence.fixed}):
         return replace(cell, verdict=Status.INCONCLUSIVE, reason=reason)
-    return cell
+    return replace(cell, reason=_ALONE) if evidence.alone else cell
 
 
 def _sizes(evidence: Evidence) -> str:

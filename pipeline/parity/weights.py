@@ -9,7 +9,7 @@ shares most of its bits with a weight, but not all, is that weight with some val
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import permutations
 
 import numpy as np
@@ -24,7 +24,11 @@ _MAX_PERMUTED_RANK = 4
 
 
 def check_weights(
-    label: str, weights: dict[str, np.ndarray], expected: Sequence[Constant] | None, held: Sequence[np.ndarray]
+    label: str,
+    weights: dict[str, np.ndarray],
+    expected: Sequence[Constant] | None,
+    held: Sequence[np.ndarray],
+    shown: Callable[[Sequence[str]], set[str]] | None = None,
 ) -> Check:
     """Find every Keras weight in an artifact.
 
@@ -32,14 +36,16 @@ def check_weights(
         weights: float weights by Keras path.
         expected: float constants of the legalized graph; None where the artifact holds the weights themselves.
         held: float constants that the artifact holds.
+        shown: of some weights, those whose change the judged outputs show; without it nothing is `merged`.
 
     Returns:
         The check; its detail counts the weights found `exact` (their own bits), `folded` (through constants
-        computed from them) and `trivial` (all values equal, which converters drop), and lists what is missing.
+        computed from them), `trivial` (all values equal, which converters drop) and `merged` (added to others by the
+        converter, so that only the outputs tell), and lists what is missing.
     """
     store = _Store(held)
-    counts = {"exact": 0, "folded": 0, "trivial": 0}
-    missing = []
+    counts = {"exact": 0, "folded": 0, "trivial": 0, "merged": 0}
+    missing, changed = [], set()
     lost: dict[int, bool] = {}
     for path, weight in weights.items():
         if weight.dtype.kind != "f":
@@ -59,6 +65,12 @@ def check_weights(
                 counts["folded"] += 1
             else:
                 missing.append(path)
+                if any(store.nearly_holds(v) for v in (values, *(c.value.astype(np.float32) for c in through))):
+                    changed.add(path)
+    if shown is not None and (unclear := [path for path in missing if path not in changed]):
+        merged = shown(unclear)
+        counts["merged"] = len(merged)
+        missing = [path for path in missing if path not in merged]
     reason = ""
     if missing:
         reason = f"{len(missing)} of {len(weights)} weights are not in the file: {', '.join(missing[:4])}"
