@@ -68,3 +68,20 @@ def test_what_is_not_selected_may_be_infinite_or_no_number(broadcast: bool, tmp_
     rows = np.array([[1, -np.inf, np.nan], [2, np.inf, 5], [-1, 3, np.inf]], np.float32)
     found, wanted = run("float32", rows, broadcast, tmp_path)
     assert np.array_equal(found, wanted, equal_nan=True)
+
+
+class Largest(keras.layers.Layer):
+    def call(self, x: Any) -> Any:
+        return tuple(tf.math.top_k(x, 3))
+
+
+@pytest.mark.parametrize("kind", ["float32", "int32", "int64"])
+def test_the_largest_numbers_keep_all_their_bits(kind: str, tmp_path: Path) -> None:
+    x = keras.Input((5,), dtype=kind, name="x")
+    model = keras.Model(x, Largest()(x))
+    path = onnx.write(capture(model), tmp_path, "float32")[0].locate(tmp_path)
+    base = 0 if kind == "float32" else 2**30
+    rows = np.array([[1, 4, 4, 2, 3], [5, 3, 5, 1, 5]], kind) + np.array(base, kind)
+    session = onnxruntime.InferenceSession(str(path))
+    for found, wanted in zip(session.run(None, {"x": rows}), model(rows), strict=True):
+        assert found.dtype == wanted.dtype.as_numpy_dtype and np.array_equal(found, np.asarray(wanted))
