@@ -102,6 +102,14 @@ def aims(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) ->
     return {name: found.get(name, np.zeros((len(samples), 1), np.float32)) for name in names}
 
 
+def answers(model: Any, x: np.ndarray, training: bool = False) -> dict[str, np.ndarray]:
+    """The model's outputs by name for samples [N, ...], in batches."""
+    import keras
+
+    parts = [keras.tree.flatten(model(x[i : i + _BATCH], training=training)) for i in range(0, len(x), _BATCH)]
+    return {name: np.concatenate([np.asarray(p[k]) for p in parts]) for k, name in enumerate(output_names(model))}
+
+
 def trained(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) -> Any:
     """The targets in the form that `fit` takes: an array for a model with one output, else a dict."""
     found = aims(recipe, model, samples, labels)
@@ -167,6 +175,7 @@ def activation(tensor: Any) -> str:
     return ""
 
 
+_BATCH = 500
 _NOT_LOSSES = ("get", "serialize", "deserialize")
 _MOVES = ("Reshape", "Flatten", "Permute", "Dropout", "Identity", "Cropping1D", "Cropping2D", "ZeroPadding2D")
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import frameworks, keras_file, means
+from pipeline import evidence, frameworks, keras_file, means
 from pipeline import receipt as receipts
 from pipeline.datasets import Dataset
 from pipeline.epochs import NOT_METRICS, EpochProgress, headline
 from pipeline.fitting import EVALUATION_BATCH, Samples, fit
 from pipeline.recipes import Recipe
+from pipeline.report import training as training_report
 
 VALIDATION = 5_000  # training samples held out, a tenth of a smaller set; the test set plays no part in training
 VALIDATION_SEED = 0  # the same samples whatever the training's own seed
@@ -141,12 +142,13 @@ def _train(
             "equal": best == restored,
         },
         "test": test,
+        "evidence": evidence.gather(recipe, copy, fitted.heads, training, Samples(dataset.x_test, dataset.y_test)),
         "dropout_inactive": {"runs_bit_equal": _repeats(copy, dataset.x_test[:EVALUATION_BATCH])},
         "parameters": copy.count_params(),
         **receipts.describe_machine(),
         "seconds": round(time.perf_counter() - began, 3),
     }
-    receipt = receipts.publish(directory, recipe.name, copy, receipt)
+    receipt = receipts.publish(directory, recipe.name, copy, receipt, training_report.render)
     return Training(copy, receipt, directory / recipe.name / receipts.MODEL)
 
 

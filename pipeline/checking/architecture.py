@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import heads
 from pipeline.checking.finding import Finding, Result
 from pipeline.checking.subject import LOOKED_AT, Subject, layers
 from pipeline.heads import Head, Kind
@@ -97,7 +98,7 @@ def initial_loss(subject: Subject) -> Result:
     """Before the first step a net knows nothing: its loss is that of a guess."""
     findings, figures = [], {}
     targets = subject.targets(subject.model, subject.few)
-    answers = subject.answers(subject.model, subject.few.x[:LOOKED_AT])
+    answers = heads.answers(subject.model, subject.few.x[:LOOKED_AT])
     for head in subject.heads:
         target = targets[head.output][:LOOKED_AT]
         seen = subject.mean_loss(head, target, answers[head.output])

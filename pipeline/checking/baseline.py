@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 
+from pipeline import heads
 from pipeline.checking.finding import Finding, Result
 from pipeline.checking.subject import Subject
 from pipeline.checking.trial import Trial
@@ -19,7 +20,7 @@ def compare(subject: Subject, trial: Trial) -> Result:
     """The trial's model beside scikit-learn's linear model on the same samples, both judged on others."""
     findings, figures = [], {}
     learned, held = (subject.targets(trial.model, part) for part in (subject.few, subject.held_out))
-    answers = subject.answers(trial.model, subject.held_out.x)
+    answers = heads.answers(trial.model, subject.held_out.x)
     for head in subject.heads:
         target, truth = learned[head.output], held[head.output]
         if head.kind is Kind.NUMBERS:

@@ -71,14 +71,6 @@ class Subject:
         """Targets by output name."""
         return heads.aims(self.recipe, model, samples.x, samples.y)
 
-    def answers(self, model: Any, x: np.ndarray, training: bool = False) -> dict[str, np.ndarray]:
-        """Outputs by name, in batches."""
-        import keras
-
-        parts = [keras.tree.flatten(model(x[i : i + 500], training=training)) for i in range(0, len(x), 500)]
-        names = heads.output_names(model)
-        return {name: np.concatenate([np.asarray(p[k]) for p in parts]) for k, name in enumerate(names)}
-
     def loss(self, head: Head) -> Any:
         """The loss of an output, as a function of targets and answers."""
         import keras

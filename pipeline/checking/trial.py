@@ -221,7 +221,7 @@ def memory(subject: Subject) -> Result:
         last = float(step(few.x, targets)[0])
         first = last if taken == 1 else first
         if taken % 20 == 0 or not np.isfinite(last):
-            answers = subject.answers(model, few.x)
+            answers = heads.answers(model, few.x)
             known = {h.output: bool(_knows(h.kind, answers[h.output], wanted[h.output])) for h in subject.heads}
             if all(known.values()) or not np.isfinite(last):
                 break

@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import describe
-from pipeline.report import view
+from pipeline.report import pictures, view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
@@ -179,11 +179,12 @@ def _training(receipt: dict[str, Any] | None) -> str:
         return ""
     restored = receipt["restored"]
     test = ", ".join(
-        f"{escape(name)} {view.percent(value) if 'accuracy' in name else view.number(value)}"
+        f"{escape(name.replace('_', ' '))} {view.figure(name, value)}"
         for name, value in receipt["test"].items()
     )
     data = receipt["dataset"]
     again = "the same" if restored["equal"] else f"**{view.number(restored['value_reevaluated'])}**"
+    by = "; ".join(f"{what} {escape(how)}" for what, how in pictures.means(receipt))
     lines = [
         (
             f"- Data: {escape(data['name'])}{' (substitute)' if data['substitute'] else ''}, {escape(data['origin'])}, "
@@ -197,6 +198,7 @@ def _training(receipt: dict[str, Any] | None) -> str:
             f"- Kept weights: {code(restored['metric'])} {restored['value_best_epoch']:.4f} in training, {again} when "
             "evaluated again"
         ),
+        f"- By: {by}" if by else "",
         f"- Test set: {test}" if test else "",
     ]
     return "## Training\n\n" + "\n".join(line for line in lines if line)

@@ -86,6 +86,11 @@ def percent(value: float | None) -> str:
     return NOTHING if value is None else f"{100 * value:.2f}%"
 
 
+def figure(name: str, value: float | None) -> str:
+    """A metric by its name: accuracies and areas under a curve in percent, everything else as a number."""
+    return percent(value) if name.endswith(("accuracy", "auc")) else number(value)
+
+
 def size(count: int) -> str:
     """Bytes as people read them: 421 kB."""
     value = float(count)
