@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup train export validate serve bench coverage test lint format clean help
+.PHONY: main all setup flex train export validate serve bench coverage test lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -16,6 +16,11 @@ all: setup ## The same for all five recipes
 	$(RUN) isomer export $(MODELS)
 
 setup: $(SETUP) ## Install everything the project needs, by its own files
+
+flex: ## Install the TensorFlow that runs TFLite files with TensorFlow's own operations (--allow-flex)
+flex: $(filter .tools/%,$(UV))
+	$(UV) venv --quiet --clear --python '>=3.11,<3.13' .tools/flex
+	$(UV) pip install --quiet --python .tools/flex/bin/python --no-deps --require-hashes -r tools/flex.txt
 
 train: setup ## Train MODEL
 	$(RUN) isomer train $(MODEL)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pipeline.benchmarking import benchmark as benchmark
     from pipeline.bundle.manifest import verify as verify
+    from pipeline.checking import check as check
     from pipeline.exporting import export as export
     from pipeline.inspecting import inspect as inspect
     from pipeline.training import train as train
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
 _VERBS = {
     "benchmark": "pipeline.benchmarking",
+    "check": "pipeline.checking",
     "export": "pipeline.exporting",
     "inspect": "pipeline.inspecting",
     "train": "pipeline.training",
@@ -30,7 +32,7 @@ _VERBS = {
     "verify": "pipeline.bundle.manifest",
 }
 
-__all__ = ["benchmark", "export", "inspect", "train", "validate", "verify"]
+__all__ = ["benchmark", "check", "export", "inspect", "train", "validate", "verify"]
 
 
 def __getattr__(name: str) -> Any:

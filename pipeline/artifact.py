@@ -22,6 +22,7 @@ class Artifact:
         bytes: size on disk of everything that belongs to it.
         rewrites: legalization rules that were applied on the way, with their number of uses.
         notes: facts about the artifact that a reader of the certificate should know.
+        flex: TensorFlow's own operations in a TFLite file (Select TF); only a runtime with the Flex delegate runs them.
     """
 
     format: str
@@ -32,6 +33,7 @@ class Artifact:
     bytes: int = 0
     rewrites: tuple[tuple[str, int], ...] = ()
     notes: tuple[str, ...] = ()
+    flex: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -52,10 +54,11 @@ class Artifact:
             bytes=data.get("bytes", 0),
             rewrites=tuple(sorted((k, v) for k, v in data.get("rewrites", {}).items())),
             notes=tuple(data.get("notes", ())),
+            flex=tuple(data.get("flex", ())),
         )
 
     def to_json(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "format": self.format,
             "precision": self.precision,
             "variant": self.variant,
@@ -65,3 +68,4 @@ class Artifact:
             "rewrites": dict(self.rewrites),
             "notes": list(self.notes),
         }
+        return {**data, "flex": list(self.flex)} if self.flex else data

@@ -110,7 +110,7 @@ def benchmark(
             observer.stage(document["model"], f"timing {entry.label}")
             with start(entry) as worker:
                 for artifact in artifacts:
-                    if artifact.format == entry.format:
+                    if entry.reads(artifact) and entry.flex == bool(artifact.flex):
                         own = rows if artifact.signature.dynamic_batch else rows[:1]
                         timings.append(_time(bundle, artifact, entry, worker, judged.take(own), calls, warmup))
     seed = document["environment"]["seed"]

@@ -35,12 +35,12 @@ class Capture:
         signature: names, dtypes, shapes and dynamic dimensions of inputs and outputs.
         traced: the concrete function with its variables.
         closure: what the function reads besides its inputs, in the order of `traced.graph.captures`.
-        weights: every Keras weight that the graph reads, by its path; the arrays share the variables' memory.
+        weights: every Keras weight that an output depends on, by its path; they share the variables' memory.
         invocation: how the Keras model is called to get the same.
         states: of stateful layers; they are the last inputs and outputs of the signature.
-        unread: paths of Keras weights that inference does not read (such as seed states).
+        unread: paths of the others, such as seed states and heads that inference leaves out.
         layers: names of the model's layers, for messages.
-        variables: TensorFlow's, which `traced` reads and does not keep alive.
+        variables: TensorFlow's by path, those of `weights` and others that `traced` reads and does not keep alive.
     """
 
     signature: Signature
@@ -51,7 +51,7 @@ class Capture:
     states: tuple[State, ...] = ()
     unread: tuple[str, ...] = ()
     layers: Layers = field(default_factory=Layers)
-    variables: tuple[Any, ...] = ()
+    variables: dict[str, Any] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[Table, ...]:
@@ -112,9 +112,10 @@ def capture(model: Any, invocation: Invocation | None = None) -> Capture:
             f"The model '{model.name}' cannot be captured: {error}.", "Keep constants in weights."
         ) from error
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
-    weights, unread = _weights(model, closure)
+    weights, unread = _weights(model, traced, closure)
     signature = Signature(inputs, outputs, DEFAULT_SIGNATURE)
-    kept = tuple(traced.variables)
+    own = {id(getattr(weight.value, "handle", None)): weight.path for weight in model.weights}
+    kept = {own.get(id(variable.handle), f"#{place}"): variable for place, variable in enumerate(traced.variables)}
     return Capture(signature, traced, closure, weights, invocation, states, unread, layers_of(model), kept)
 
 
@@ -161,8 +162,10 @@ def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
     return [f"{name}_output" if name in taken else name for name in names]
 
 
-def _weights(model: Any, closure: Sequence[Captured]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
-    read = {id(c.handle): c.value for c in closure if isinstance(c, Variable)}
+def _weights(model: Any, traced: Any, closure: Sequence[Captured]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
+    behind = {node.name for node in needed(traced.graph)}
+    captures = zip(closure, traced.graph.captures, strict=True)
+    read = {id(c.handle): c.value for c, (_, t) in captures if isinstance(c, Variable) and t.op.name in behind}
     weights, unread = {}, []
     for weight in model.weights:
         value = read.get(id(getattr(weight.value, "handle", None)))

@@ -30,7 +30,7 @@ class Cell:
         max_abs_error: largest |runtime - oracle| over all outputs and inputs, in the output's unit.
         ulp_error: largest error in float32 units in the last place of the sample's own output scale.
         budget_ulp: what a correct runtime may show, in the same unit (see docs/parity.md).
-        accuracy: top-1 on the dataset's labels, 0..1; None without labels.
+        accuracy: share of right answers on the dataset's labels: top-1, or yes or no by the likelier; None without.
         accuracy_oracle: the oracle's own, on the same samples.
         samples: how many inputs were judged; `population` how many there were to choose from.
         label_flips: samples whose top-1 differs from the oracle's; `near_ties` of them lie within the budget.

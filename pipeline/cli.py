@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pipeline import serving_verbs, training_verbs
 from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-Recipes = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path.")]
 Models = Annotated[
     list[str],
     typer.Argument(help="Recipes by name (cnn, mlp ...) or path, .keras files, or functions (module.py:build)."),
@@ -53,8 +53,9 @@ Inputs = Annotated[
     list[str] | None,
     typer.Option(
         "--input",
-        metavar="NAME:DTYPE:SHAPE",
-        help='An input of a subclassed model that stores none, such as "ids:int32:?,128" (repeat).',
+        metavar="NAME:DTYPE:SHAPE[:LOW..HIGH]",
+        help='An input of a subclassed model that stores none, such as "ids:int32:?,128"; or the range of the whole '
+        'numbers of any input, "ids:int32:?,128:0..999" (repeat).',
     ),
 ]
 
@@ -62,51 +63,14 @@ Split = Annotated[
     bool, typer.Option("--split", help="Keep what reads strings as a SavedModel, and export the part behind it.")
 ]
 
-
-@app.command(epilog="Example: isomer train cnn --seed 1")
-def train(
-    models: Recipes,
-    data: Data = None,
-    seed: Seed = 0,
-    epochs: Epochs = None,
-    runs: Runs = Path("runs"),
-    tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs below this directory.")] = None,
-    json: Json = False,
-) -> None:
-    """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
-
-    def one(name: str, terminal: Terminal) -> int:
-        from pipeline import datasets, recipes, training
-
-        recipe = recipes.load(name)
-        dataset = datasets.load(recipe.dataset, data, download=True)
-        if dataset.notice:
-            terminal.notice(dataset.notice)
-        terminal.stage(recipe.name, f"training on {dataset.name}")
-        logs = None if tensorboard is None else tensorboard / recipe.name
-        done = training.train(
-            recipe,
-            dataset,
-            seed=seed,
-            epochs=epochs,
-            directory=training.place(runs, dataset),
-            tensorboard=logs,
-            progress=terminal.epoch,
-        )
-        test = done.receipt["test"]
-        if json:
-            terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
-        else:
-            terminal.out.print(
-                f"{recipe.name}: {test['accuracy']:.2%} on the test set of {dataset.name} "
-                f"(best epoch {done.receipt['best_epoch']}), kept in {done.path}",
-                soft_wrap=True,
-            )
-        if dataset.notice:
-            terminal.notice(dataset.notice)
-        return EXIT_PASS
-
-    _each(models, one, json)
+Flex = Annotated[
+    bool,
+    typer.Option(
+        "--allow-flex",
+        help="Let a TFLite file hold TensorFlow's own operations where it has no others. It then runs only where the "
+        "Flex delegate is, and is judged there (make flex).",
+    ),
+]
 
 
 @app.command(
@@ -127,6 +91,7 @@ def export(
     import_module: Imports = None,
     input: Inputs = None,
     split: Split = False,
+    allow_flex: Flex = False,
     json: Json = False,
 ) -> None:
     """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
@@ -148,6 +113,7 @@ def export(
             imports=tuple(import_module or ()),
             input=tuple(input or ()),
             split=split,
+            allow_flex=allow_flex,
             observer=terminal,
         )
         _show(terminal, done.to_json(), done.certificate, json)
@@ -211,6 +177,7 @@ def inspect(
     import_module: Imports = None,
     input: Inputs = None,
     split: Split = False,
+    allow_flex: Flex = False,
     json: Json = False,
 ) -> None:
     """What each format would make of a model, before anything is written; or what a bundle holds."""
@@ -227,6 +194,7 @@ def inspect(
             imports=tuple(import_module or ()),
             input=tuple(input or ()),
             split=split,
+            allow_flex=allow_flex,
             observer=terminal,
         )
         if json:
@@ -266,39 +234,7 @@ def verify(bundle: Bundle, json: Json = False) -> None:
     _each([str(bundle)], one, json)
 
 
-@app.command(epilog="Examples: isomer serve exports/;  isomer serve exports/ --rest-port 9000 --engine tflite")
-def serve(
-    root: Annotated[Path, typer.Argument(help="Directory of models, or one model's base path.")] = Path("exports"),
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
-    rest_port: Annotated[int, typer.Option(min=0, max=65535, help="Port of the REST API; 0 takes a free one.")] = 8501,
-    engine: Annotated[str, typer.Option(help="auto, onnx, tflite or savedmodel (needs TensorFlow).")] = "auto",
-    no_gate: Annotated[bool, typer.Option("--no-gate", help="Serve models of other origin, unchecked.")] = False,
-    poll_seconds: Annotated[float, typer.Option(min=0.01, help="Between looks for new versions.")] = 1.0,
-    threads: Annotated[int, typer.Option(min=1, help="Of one engine call.")] = 1,
-    drain_delay: Annotated[float, typer.Option(min=0, help="Seconds between unready and closing the port.")] = 0.0,
-    max_body: Annotated[int, typer.Option(min=1, help="Bytes of a request's body.")] = 64 << 20,
-    max_rows: Annotated[int, typer.Option(min=1, help="Rows of a request.")] = 65536,
-) -> None:
-    """Serve bundles: TF Serving compatible REST, each version checked against its certificate first.
-
-    All limits are options of `python -m serving`.
-    """
-    from serving.main import run
-    from serving.settings import Limits, Settings
-
-    limits = Limits(body=max_body, rows=max_rows)
-    settings = Settings(
-        root,
-        host,
-        rest_port,
-        engine=engine,
-        gate=not no_gate,
-        poll_seconds=poll_seconds,
-        threads=threads,
-        drain_delay=drain_delay,
-        limits=limits,
-    )
-    raise typer.Exit(run(settings))
+serving_verbs.register(app)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -361,3 +297,6 @@ def _show(terminal: Terminal, line: dict[str, Any], certificate: dict[str, Any],
 def _split(values: list[str] | None) -> tuple[str, ...]:
     """Options that are repeated, or given with commas."""
     return tuple(v.strip() for value in values or () for v in value.split(",") if v.strip())
+
+
+training_verbs.register(app, _each)

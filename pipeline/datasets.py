@@ -1,8 +1,8 @@
 """Named datasets as arrays with documented shape, dtype, range and origin.
 
 MNIST is looked for in a file that the user names, in Keras' cache, and (when asked) at Keras' download. Where
-it cannot be had, scikit-learn's bundled 8x8 digits take its place, and the dataset says so. Nothing here imports
-TensorFlow or Keras, except the download.
+it cannot be had, scikit-learn's bundled 8x8 digits take its place, and the dataset says so. The others need no file
+(`pipeline.generated`). Nothing here imports TensorFlow or Keras, except the download.
 """
 
 from __future__ import annotations
@@ -22,11 +22,12 @@ from typing import IO
 
 import numpy as np
 
-from pipeline import frameworks
+from pipeline import frameworks, generated, own_dataset
 from pipeline.errors import DatasetError
+from pipeline.generated import Raw
 
 PARTS = ("x_train", "y_train", "x_test", "y_test")
-NAMES = ("mnist", "digits")
+NAMES = ("mnist", "digits", *generated.SETS)
 MNIST_SHAPES = {"x_train": (60_000, 28, 28), "y_train": (60_000,), "x_test": (10_000, 28, 28), "y_test": (10_000,)}
 MNIST_SHA256 = "06b0d1f124c4e5fa796686ade41a9b778edacc8622f2195a352ef479ad44fc16"
 KERAS_URL = "https://storage.googleapis.com/tensorflow/tf-keras-datasets/mnist.npz"
@@ -37,23 +38,22 @@ HEADER_LIMIT = 4096  # bytes of one array's .npy header
 DIGITS_SEED = 0
 REMEDY = "Give MNIST with --data FILE or ISOMER_MNIST=FILE: an .npz with x_train, y_train, x_test and y_test."
 
-Raw = dict[str, np.ndarray]
-
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """Labelled images, split into training and test.
+    """Labelled samples, split into training and test.
 
     Attributes:
-        name: "mnist" or "digits": what the arrays really are.
-        raw: the four arrays as uint8, by name.
-        x_train, x_test: images, float32 in [0, 1] (byte / 255), shape (N, 28, 28).
-        y_train, y_test: labels, int64 in [0, classes), shape (N,).
-        classes: number of labels.
+        name: one of `NAMES`: what the arrays really are.
+        raw: the four arrays by name: images as uint8, other samples as float32.
+        x_train, x_test: images, float32 in [0, 1] (byte / 255), shape (N, 28, 28); or float32 columns, (N, columns).
+        y_train, y_test: labels, int64 in [0, classes), shape (N,); or numbers, float32, where there are no classes.
+        classes: number of labels; 0 where the labels are numbers to predict.
         origin: where the arrays came from, in words or as a path.
-        sha256: of the decoded uint8 arrays' bytes, C order, in the order x_train, y_train, x_test, y_test.
+        sha256: of the raw arrays' bytes, C order, in the order x_train, y_train, x_test, y_test.
         substitute: these are not the data that were asked for.
         notice: the sentence to show at the top and at the bottom of a run on a substitute, else "".
+        columns: names of a sample's values; empty for images.
     """
 
     name: str
@@ -63,6 +63,7 @@ class Dataset:
     sha256: str
     substitute: bool = False
     notice: str = ""
+    columns: tuple[str, ...] = ()
 
     # Converted when they are first asked for: an export has no use for the training images.
     @cached_property
@@ -71,7 +72,7 @@ class Dataset:
 
     @cached_property
     def y_train(self) -> np.ndarray:
-        return self.raw["y_train"].astype(np.int64)
+        return _number(self.raw["y_train"])
 
     @cached_property
     def x_test(self) -> np.ndarray:
@@ -79,14 +80,15 @@ class Dataset:
 
     @cached_property
     def y_test(self) -> np.ndarray:
-        return self.raw["y_test"].astype(np.int64)
+        return _number(self.raw["y_test"])
 
 
 def load(name: str = "mnist", data: Path | None = None, download: bool = False) -> Dataset:
     """Find a dataset, check that it is what it claims to be, and return it.
 
     Args:
-        name: "mnist", or "digits" for scikit-learn's 8x8 digits scaled to 28x28.
+        name: "mnist", "digits" for scikit-learn's 8x8 digits scaled to 28x28, one of `pipeline.generated.SETS`, or
+            the path of an `.npz` with `x_train`, `y_train`, `x_test` and `y_test`.
         data: an .npz to read MNIST from. Without it: the file in ISOMER_MNIST, then Keras' cache, then Keras'
             download, then the digits as a substitute.
         download: allow the download (progress goes to stderr).
@@ -94,14 +96,19 @@ def load(name: str = "mnist", data: Path | None = None, download: bool = False) 
     Raises:
         DatasetError: the name is unknown, or a file that was named explicitly is missing, corrupt or not MNIST.
     """
+    if name.endswith(".npz"):
+        raw, classes = own_dataset.read(Path(name))
+        return Dataset(Path(name).stem, raw, classes, name, _digest(raw))
     if name not in NAMES:
         close = get_close_matches(name, NAMES, 1) or NAMES
         raise DatasetError(f"There is no dataset '{name}'.", f"Did you mean '{close[0]}'?")
+    if name != "mnist" and data is not None:
+        raise DatasetError(f"The dataset '{name}' is not read from a file, but '{data}' was given.", "Leave it out.")
+    if name in generated.SETS:
+        made = generated.SETS[name]
+        raw = made.raw()
+        return Dataset(name, raw, made.classes, made.origin, _digest(raw), columns=made.columns)
     if name == "digits":
-        if data is not None:
-            raise DatasetError(
-                f"The dataset 'digits' is not read from a file, but '{data}' was given.", "Leave it out."
-            )
         return _wrap("digits", _make_digits(), "bundled with scikit-learn, 8x8 scaled to 28x28")
     explicit = str(data) if data is not None else os.environ.get("ISOMER_MNIST", "")
     if explicit:
@@ -133,8 +140,12 @@ def _wrap(name: str, raw: Raw, origin: str, notice: str = "") -> Dataset:
     )
 
 
-def _scale(images: np.ndarray) -> np.ndarray:
-    return images.astype(np.float32) / np.float32(255)
+def _scale(samples: np.ndarray) -> np.ndarray:
+    return samples.astype(np.float32) / np.float32(255) if samples.dtype == np.uint8 else samples
+
+
+def _number(labels: np.ndarray) -> np.ndarray:
+    return labels if labels.dtype.kind == "f" else labels.astype(np.int64)
 
 
 def _digest(raw: Raw) -> str:

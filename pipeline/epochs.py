@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ import numpy as np
 from pipeline.errors import ModelError
 from pipeline.recipes import Recipe
 
+NOT_METRICS = ("epoch", "learning_rate", "seconds")
+
 
 @dataclass(frozen=True)
 class EpochProgress:
@@ -22,8 +24,9 @@ class EpochProgress:
     Attributes:
         epoch, epochs: from 1; EarlyStopping may end before `epochs`.
         step, steps: training batches done in this epoch.
-        loss, accuracy: over this epoch's training batches so far, with dropout active.
-        val_loss, val_accuracy: at the end of the epoch, else None.
+        loss: over this epoch's training batches so far, with dropout active.
+        metric: the name of the figure that tells people most (`headline`), such as "accuracy".
+        value, val_value: the same; the second at the end of the epoch, else None.
         learning_rate: now.
         seconds: since the epoch began.
         best: the epoch has ended, and its monitored metric is the best yet.
@@ -34,51 +37,68 @@ class EpochProgress:
     step: int
     steps: int
     loss: float
-    accuracy: float
-    val_loss: float | None
-    val_accuracy: float | None
+    metric: str
+    value: float
+    val_value: float | None
     learning_rate: float
     seconds: float
     best: bool
 
     @property
     def finished(self) -> bool:
-        return self.val_loss is not None
+        return self.val_value is not None
+
+
+def headline(names: Iterable[str]) -> str:
+    """Of the figures that Keras computes, the one that tells people most: an accuracy, any metric, else the loss."""
+    own = [name for name in names if not name.startswith("val_") and name not in NOT_METRICS]
+    metrics = [name for name in own if name != "loss" and not name.endswith("_loss")]
+    accuracies = [name for name in metrics if name.endswith("accuracy")]
+    return (accuracies or metrics or ["loss"])[0]
+
+
+Aim = Callable[[np.ndarray, np.ndarray], Any]
 
 
 class Batches:
     """A training set's batches, shuffled and augmented anew for every epoch; the seed decides both.
+
+    Args:
+        aim: gives a batch's targets for its samples and labels.
 
     Attributes:
         steps: batches in an epoch; the last may be smaller.
         failure: what the recipe's augment() raised, for TensorFlow reports only its text.
     """
 
-    def __init__(self, recipe: Recipe, images: np.ndarray, labels: np.ndarray, seed: int) -> None:
+    def __init__(self, recipe: Recipe, samples: np.ndarray, labels: np.ndarray, aim: Aim, seed: int) -> None:
         self.recipe = recipe
-        self.images = images
+        self.samples = samples
         self.labels = labels
+        self.aim = aim
         self.seed = seed
-        self.steps = math.ceil(len(images) / recipe.batch_size)
+        self.steps = math.ceil(len(samples) / recipe.batch_size)
         self.failure: ModelError | None = None
         self._epoch = 0
 
     def stream(self) -> Any:
-        """A `tf.data.Dataset` of (images, labels), prepared while the step before it runs."""
+        """A `tf.data.Dataset` of (samples, targets), prepared while the step before it runs."""
         import tensorflow as tf
 
-        signature = tuple(tf.TensorSpec((None, *part.shape[1:]), part.dtype) for part in (self.images, self.labels))
+        example = (self.samples[:1], self.aim(self.samples[:1], self.labels[:1]))
+        signature = tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), example)
         stream = tf.data.Dataset.from_generator(self._shuffle, output_signature=signature)
         return stream.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(4)
 
-    def _shuffle(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    def _shuffle(self) -> Iterator[tuple[np.ndarray, Any]]:
         random = np.random.default_rng((self.seed, self._epoch))
         self._epoch += 1
-        order = random.permutation(len(self.images))
+        order = random.permutation(len(self.samples))
         try:
             for start in range(0, len(order), self.recipe.batch_size):
                 rows = order[start : start + self.recipe.batch_size]
-                yield self.recipe.augment(self.images[rows], random), self.labels[rows]
+                samples = self.recipe.augment(self.samples[rows], random)
+                yield samples, self.aim(samples, self.labels[rows])
         except ModelError as error:
             self.failure = error
             raise
@@ -89,6 +109,7 @@ class Recorder:
 
     Attributes:
         epochs: the logs of the epochs so far, as Keras gives them, with epoch, learning_rate and seconds.
+        gradients: the norm of every layer's gradient at the end of each of these epochs.
         epoch: the one that runs, from 1.
     """
 
@@ -100,6 +121,7 @@ class Recorder:
         stopping: Any,
         progress: Callable[[EpochProgress], None] | None,
         tensorboard: Path | None,
+        norms: Callable[[], dict[str, float]],
     ) -> None:
         self.recipe = recipe
         self.limit = limit
@@ -107,7 +129,9 @@ class Recorder:
         self.stopping = stopping
         self.progress = progress
         self.writers = _open_writers(tensorboard) if tensorboard else {}
+        self.norms = norms
         self.epochs: list[dict[str, Any]] = []
+        self.gradients: list[dict[str, float]] = []
         self.epoch = 1
         self._began = 0.0
 
@@ -140,28 +164,31 @@ class Recorder:
         figures = {name: float(value) for name, value in logs.items()}
         record = {**figures, "epoch": now.epoch, "learning_rate": now.learning_rate, "seconds": round(now.seconds, 3)}
         self.epochs.append(record)
-        for part, writer in self.writers.items():
-            writer(
-                now.epoch,
-                {
-                    n.removeprefix("val_"): v
-                    for n, v in figures.items()
-                    if n.startswith("val_") == (part == "validation")
-                },
-            )
+        self.gradients.append(self.norms())
+        if self.writers:
+            self._log(now, figures)
         if self.progress:
             self.progress(now)
 
+    def _log(self, now: EpochProgress, figures: dict[str, float]) -> None:
+        """TensorBoard: what Keras' own callback names "epoch_...", and how large the gradients are."""
+        seen = {f"epoch_{name.removeprefix('val_')}": v for name, v in figures.items() if name.startswith("val_")}
+        self.writers["validation"](now.epoch, seen)
+        own = {f"epoch_{name}": v for name, v in figures.items() if not name.startswith("val_")}
+        norms = {f"gradient_norm/{layer}": norm for layer, norm in self.gradients[-1].items()}
+        self.writers["train"](now.epoch, {**own, "epoch_learning_rate": now.learning_rate, **norms})
+
     def _describe(self, step: int, logs: dict[str, Any], best: bool) -> EpochProgress:
+        metric = headline(logs)
         return EpochProgress(
             epoch=self.epoch,
             epochs=self.limit,
             step=step,
             steps=self.steps,
             loss=float(logs["loss"]),
-            accuracy=float(logs["accuracy"]),
-            val_loss=float(logs["val_loss"]) if "val_loss" in logs else None,
-            val_accuracy=float(logs["val_accuracy"]) if "val_accuracy" in logs else None,
+            metric=metric,
+            value=float(logs[metric]),
+            val_value=float(logs[f"val_{metric}"]) if f"val_{metric}" in logs else None,
             learning_rate=float(self.stopping.model.optimizer.learning_rate),
             seconds=time.perf_counter() - self._began,
             best=best,
@@ -191,7 +218,7 @@ def _open_writers(directory: Path) -> dict[str, Callable[[int, dict[str, float]]
         def write(epoch: int, figures: dict[str, float]) -> None:
             with file.as_default():
                 for name, value in figures.items():
-                    tf.summary.write(f"epoch_{name}", tf.constant(value, tf.float32), epoch, metadata)
+                    tf.summary.write(name, tf.constant(value, tf.float32), epoch, metadata)
             file.flush()
 
         return write

@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,12 +21,13 @@ from pipeline.capture import Capture, capture
 from pipeline.cells import Status
 from pipeline.errors import ModelError, UsageError, describe, first_line
 from pipeline.formats import FormatEntry
+from pipeline.graphs import depends_on_values
 from pipeline.invocation import parse
 from pipeline.outcome import Outcome
-from pipeline.parity import budget, contract, oracle, weights
+from pipeline.parity import budget, contract, effect, oracle, weights
 from pipeline.parity.contract import Check
-from pipeline.parity.inputs import Judged
-from pipeline.parity.judge import Evidence, compare, judge, left_out
+from pipeline.parity.inputs import ZEROS, Judged
+from pipeline.parity.judge import OTHER_BATCH, Evidence, compare, judge, left_out
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
 from pipeline.sources import Loaded, Source
@@ -54,6 +56,7 @@ def export(
     imports: Sequence[Path] = (),
     input: Sequence[str] = (),
     split: bool = False,
+    allow_flex: bool = False,
     observer: Observer | None = None,
 ) -> Outcome:
     """Export one model to every format, judge every cell, and publish the bundle if all is well.
@@ -70,8 +73,11 @@ def export(
         runs: where trainings are kept and found again.
         unsafe: allow Python code inside a `.keras` file.
         imports: Python files to run first, for the custom layers that they register with Keras.
-        input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128".
+        input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128", and the ranges of
+            whole numbers, "ids:int32:?,128:0..999".
         split: keep what reads strings as a SavedModel, and export the part behind it.
+        allow_flex: let a TFLite file hold TensorFlow's own operations where it has no others; it then runs only where
+            the Flex delegate is.
         observer: told what goes on.
 
     Raises:
@@ -108,13 +114,13 @@ def export(
         # Executing a graph leaves Python alone, and the converters are all Python: the two share the cores well.
         with ThreadPoolExecutor(1) as executor:
             answers = executor.submit(gather, captured, judged)
-            artifacts, refusals = _write(captured, writers, root, source.name, observer)
+            artifacts, refusals = _write(captured, writers, root, source.name, observer, allow_flex)
             _require(format, runtime, device, artifacts, refusals)
             for refusal in refusals:
                 observer.notice(f"{refusal.format} is UNSUPPORTED: {refusal.reason}")
             observer.stage(source.name, "computing the exact answers")
             evidence = answers.result()
-        checks = [_check_capture(captured, subject, evidence), *_check_artifacts(root, captured, artifacts)]
+        checks = [_check_capture(captured, subject, evidence), *_check_artifacts(root, captured, artifacts, evidence)]
         if parts is not None:
             preprocessing.write(parts, root)
             checks += preprocessing.check(parts, root, raw, evidence)
@@ -143,17 +149,25 @@ def export(
 
 
 def _write(
-    captured: Capture, writers: Sequence[FormatEntry], root: Path, name: str, observer: Observer
+    captured: Capture,
+    writers: Sequence[FormatEntry],
+    root: Path,
+    name: str,
+    observer: Observer,
+    flex: bool,
 ) -> tuple[list[Artifact], list[Refusal]]:
     artifacts: list[Artifact] = []
     refusals = []
     for entry in writers:
         observer.stage(name, f"writing {entry.name}")
-        done = writing.write(captured, entry, root, _PRECISION)
+        done = writing.write(captured, entry, root, _PRECISION, flex)
         if isinstance(done, Refusal):
             refusals.append(done)
-        else:
-            artifacts += done
+            continue
+        artifacts += done
+        if done[0].flex:
+            held = ", ".join(done[0].flex)
+            observer.notice(f"{entry.name} holds Flex operations ({held}): plain LiteRT cannot run it.")
     return artifacts, refusals
 
 
@@ -180,13 +194,37 @@ def _require(
 def gather(captured: Capture, judged: Judged) -> Evidence:
     """Exact outputs and budgets on the judged rows."""
     evidence = _answer(captured, judged)
-    return replace(evidence, sizes=tuple(_answer(captured, other, evidence.budgets) for other in judged.others))
+    alone = _change_each_other(captured, evidence)
+    others = judged.others
+    if alone:
+        evidence = _answer(captured, judged, batch=1)
+        few = np.arange(min(OTHER_BATCH, judged.regular))
+        others = (*others, replace(judged, tensors=judged.take(few), regular=len(few), labels=None, awkward=()))
+    sizes = tuple(
+        _answer(captured, other, OTHER_BATCH if alone else oracle.BATCH, evidence.budgets) for other in others
+    )
+    names = sorted(t.name for t in captured.signature.outputs)
+    fixed = frozenset(n for n, t in zip(names, captured.traced.outputs, strict=True) if not depends_on_values(t))
+    return replace(evidence, sizes=sizes, alone=alone, fixed=fixed)
 
 
-def _answer(captured: Capture, judged: Judged, least: Mapping[str, budget.Budget] | None = None) -> Evidence:
+def _change_each_other(captured: Capture, evidence: Evidence) -> bool:
+    """Whether a row's answer depends on the rows that it shares a batch with: a sum or a maximum over the batch."""
+    judged = evidence.judged
+    rows = np.arange(min(2, judged.regular))
+    if ZEROS in judged.awkward:
+        rows = np.append(rows, judged.regular + judged.awkward.index(ZEROS))
+    few = evidence.take(rows)
+    answers = oracle.run_oracle(captured, few.judged.tensors, batch=1)
+    return compare(answers, few).status is not Status.PASS
+
+
+def _answer(
+    captured: Capture, judged: Judged, batch: int = oracle.BATCH, least: Mapping[str, budget.Budget] | None = None
+) -> Evidence:
     """Evidence on some rows; what a few of them are allowed is at least what many were found to need (`least`)."""
-    exact = oracle.run_oracle(captured, judged.tensors)
-    reference = oracle.run_reference(captured, judged.tensors)
+    exact = oracle.run_oracle(captured, judged.tensors, batch)
+    reference = oracle.run_reference(captured, judged.tensors, batch)
     budgets = budget.derive(exact, reference, judged.regular)
     if least is not None:
         budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}
@@ -200,28 +238,35 @@ def _check_capture(captured: Capture, loaded: Loaded, evidence: Evidence) -> Che
     judged = evidence.judged
     rows = np.concatenate([np.arange(min(_KERAS_ROWS, judged.regular)), np.arange(judged.regular, judged.rows)])
     few = evidence.take(rows)
+    batch = 1 if few.alone else oracle.BATCH
     if other_precision(captured):
         # Keras computes in the model's precision, which is what its own answers are held to.
-        own = oracle.run_captured(captured, few.judged.tensors)
+        own = oracle.run_captured(captured, few.judged.tensors, batch)
         few = replace(few, reference=own, budgets=budget.derive(few.exact, own, few.judged.regular))
     elif legal := runnable(captured):
         named = ", ".join(name for name, _ in legal.rewrites)
         reason = f"TensorFlow, and Keras on it, cannot run this model on a CPU without the rewrites {named}"
         return Check("capture", "Keras", Status.NOT_RUN, reason)
-    first = oracle.run_keras(loaded.model, captured, few.judged.tensors)
+    first = oracle.run_keras(loaded.model, captured, few.judged.tensors, batch)
     found = compare(first, few)
+    if found.status is not Status.PASS:
+        # TensorFlow rearranges a graph, which may round better than Keras' own order of the same operations does.
+        own = oracle.run_as_written(captured, few.judged.tensors, batch)
+        few = replace(few, reference=own, budgets=budget.derive(few.exact, own, few.judged.regular))
+        found = compare(first, few)
     detail = {"rows": len(rows), "ulp_error": found.ulp_error if np.isfinite(found.ulp_error) else None}
     if found.status is not Status.PASS:
         return Check("capture", "Keras", Status.FAIL, f"the captured graph is not the model: {found.reason}", detail)
-    second = oracle.run_keras(loaded.model, captured, few.judged.tensors)
+    second = oracle.run_keras(loaded.model, captured, few.judged.tensors, batch)
     if not all(np.array_equal(first[n], second[n], equal_nan=first[n].dtype.kind == "f") for n in first):
         return Check("capture", "Keras", Status.FAIL, "two inference runs differ: something random is active", detail)
     return Check("capture", "Keras", Status.PASS, "", detail)
 
 
-def _check_artifacts(root: Path, captured: Capture, artifacts: Sequence[Artifact]) -> list[Check]:
+def _check_artifacts(root: Path, captured: Capture, artifacts: Sequence[Artifact], evidence: Evidence) -> list[Check]:
     from pipeline.legalize import legalize
 
+    shown = partial(effect.shown, captured, evidence)
     checks = []
     for artifact in artifacts:
         module = next(f for f in formats.FORMATS if f.name == artifact.format).load()
@@ -232,8 +277,9 @@ def _check_artifacts(root: Path, captured: Capture, artifacts: Sequence[Artifact
         expected = None
         if artifact.format != "savedmodel" or artifact.rewrites:
             batch = 1 if artifact.variant == "batch1" else None
-            expected = legalize(captured, artifact.format, batch).constants
-        checks.append(weights.check_weights(artifact.label, captured.weights, expected, module.constants(path)))
+            expected = legalize(captured, artifact.format, batch, bool(artifact.flex)).constants
+        held = module.constants(path)
+        checks.append(weights.check_weights(artifact.label, captured.weights, expected, held, shown))
     return checks
 
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+# What only the sizes of a tensor are read for.
+_SIZES = frozenset(("Shape", "ShapeN", "Size", "Rank", "ZerosLike", "OnesLike"))
+
 
 def needed(graph: Any) -> Iterator[Any]:
     """The nodes that a graph's outputs depend on through data, with those of the functions that they call.
@@ -25,6 +28,21 @@ def needed(graph: Any) -> Iterator[Any]:
                     done.add(name)
                     function = functions[name]
                     waiting.append((list(function.node_def), [r.split(":")[0] for r in function.ret.values()]))
+
+
+def depends_on_values(tensor: Any) -> bool:
+    """Whether the values of an input reach a tensor, and not just the sizes of inputs."""
+    seen = {inner.op.name for _, inner in tensor.graph.captures}  # placeholders of variables, tables and constants
+    stack = [tensor.op]
+    while stack:
+        op = stack.pop()
+        if op.name in seen or op.type in _SIZES:
+            continue
+        seen.add(op.name)
+        if op.type == "Placeholder":
+            return True
+        stack += [source.op for source in op.inputs]
+    return False
 
 
 def called(node: Any) -> list[str]:

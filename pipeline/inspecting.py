@@ -28,6 +28,7 @@ class FormatOutlook:
         format: its name.
         status: PASS, or UNSUPPORTED with the reason.
         rewrites: rules that legalization applied, with their number of uses.
+        flex: TensorFlow's own operations that the file would hold, as the user allowed.
         bytes: size of the main artifact.
         obstacles: the operations in the way, with layers, reason and advice, where it is unsupported.
         reason: the same in sentences.
@@ -39,12 +40,15 @@ class FormatOutlook:
     bytes: int = 0
     obstacles: tuple[Obstacle, ...] = ()
     reason: str = ""
+    flex: tuple[str, ...] = ()
 
     @property
     def outlook(self) -> str:
-        """ "supported", "rewritten" or "impossible"."""
+        """ "supported", "rewritten", "flex" (with TensorFlow's own operations) or "impossible"."""
         if self.status is Status.UNSUPPORTED:
             return "impossible"
+        if self.flex:
+            return "flex"
         return "rewritten" if self.rewrites else "supported"
 
     def to_json(self) -> dict[str, Any]:
@@ -53,6 +57,7 @@ class FormatOutlook:
             "status": str(self.status),
             "outlook": self.outlook,
             "rewrites": dict(self.rewrites),
+            "flex": list(self.flex),
             "bytes": self.bytes,
             "obstacles": [o.to_json() for o in self.obstacles],
             "reason": self.reason,
@@ -98,6 +103,7 @@ def inspect(
     imports: Sequence[Path] = (),
     input: Sequence[str] = (),
     split: bool = False,
+    allow_flex: bool = False,
     observer: Observer | None = None,
 ) -> Inspection:
     """Look at a bundle (its certificate, without TensorFlow), or at a model (per format).
@@ -111,6 +117,7 @@ def inspect(
         imports: Python files to run first, for the custom layers that they register with Keras.
         input: inputs of a subclassed model that does not store them, such as "ids:int32:?,128".
         split: look at the part behind what reads strings.
+        allow_flex: let a TFLite file hold TensorFlow's own operations where it has no others.
         observer: told what goes on.
 
     Raises:
@@ -139,13 +146,13 @@ def inspect(
     outlook = []
     for entry in writers:
         observer.stage(source.name, f"trying {entry.name}")
-        outlook.append(_try(captured, entry))
+        outlook.append(_try(captured, entry, allow_flex))
     return Inspection(source.name, source.kind, captured.signature, captured.parameters, tuple(outlook))
 
 
-def _try(captured: Capture, entry: FormatEntry) -> FormatOutlook:
+def _try(captured: Capture, entry: FormatEntry, flex: bool) -> FormatOutlook:
     with tempfile.TemporaryDirectory(prefix="isomer-inspect-") as scratch:
-        done = writing.write(captured, entry, Path(scratch), entry.precisions[0])
+        done = writing.write(captured, entry, Path(scratch), entry.precisions[0], flex)
     if isinstance(done, Refusal):
         return FormatOutlook(entry.name, Status.UNSUPPORTED, obstacles=done.obstacles, reason=done.reason)
-    return FormatOutlook(entry.name, Status.PASS, done[0].rewrites, done[0].bytes)
+    return FormatOutlook(entry.name, Status.PASS, done[0].rewrites, done[0].bytes, flex=done[0].flex)

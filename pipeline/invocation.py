@@ -19,7 +19,8 @@ from pipeline.errors import ModelError, UsageError, first_line
 from pipeline.signature import TensorSpec, unique_names
 
 _HOW = (
-    'Declare each input, such as --input "ids:int32:?,128" (name, dtype, shape; "?" is any size, the first the batch).'
+    'Declare each input, such as --input "ids:int32:?,128" (name, dtype, shape; "?" is any size, the first the batch). '
+    'Whole numbers may have a range: --input "ids:int32:?,128:0..999".'
 )
 _DTYPES = (
     "float32 float64 float16 int8 int16 int32 int64 uint8 uint16 uint32 uint64 bool string bfloat16".split()  # noqa: SIM905
@@ -69,19 +70,33 @@ def _is_float(spec: TensorSpec) -> bool:
 
 
 def parse(text: str) -> TensorSpec:
-    """An input as the command line writes it: "name:dtype:shape", such as "ids:int32:?,128".
+    """An input as the command line writes it: "name:dtype:shape", such as "ids:int32:?,128", or with a range of whole
+    numbers, "ids:int32:?,128:0..999".
 
     Raises:
         UsageError: it is not of that form.
     """
     name, _, rest = text.partition(":")
-    dtype, _, sizes = rest.partition(":")
+    dtype, _, rest = rest.partition(":")
+    sizes, _, limits = rest.partition(":")
     dims = [part.strip() for part in sizes.strip("[]() ").split(",") if part.strip()]
     if not re.fullmatch(r"[A-Za-z_]\w*", name) or not dims or not all(re.fullmatch(r"\?|None|\d+", d) for d in dims):
         raise UsageError(f"'{text}' does not describe an input.", _HOW)
     if dtype not in _DTYPES:
         raise UsageError(f"'{text}': there is no dtype '{dtype}'.", f"Choose from {', '.join(_DTYPES)}.")
-    return TensorSpec(name, dtype, (None, *(int(d) if d.isdigit() else None for d in dims[1:])))
+    shape = (None, *(int(d) if d.isdigit() else None for d in dims[1:]))
+    return TensorSpec(name, dtype, shape, _range(text, dtype, limits) if limits else None)
+
+
+def _range(text: str, dtype: str, limits: str) -> tuple[int, int]:
+    found = re.fullmatch(r"(-?\d+)\.\.(-?\d+)", limits.strip())
+    if found is None or np.dtype("S" if dtype in ("string", "bfloat16") else dtype).kind not in "iu":
+        raise UsageError(f"'{text}': '{limits}' is no range of whole numbers.", _HOW)
+    low, high = int(found[1]), int(found[2])
+    least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+    if not least <= low <= high <= most:
+        raise UsageError(f"'{text}': {low}..{high} is no range of {dtype}.", f"It reaches from {least} to {most}.")
+    return low, high
 
 
 def of_model(model: Any, declared: Sequence[TensorSpec] = ()) -> Invocation:

@@ -40,7 +40,8 @@ class Outcome:
     def to_json(self) -> dict[str, Any]:
         """The line that `--json` prints."""
         line = result_line(self.model, self.status, self.bundle, self.cells, self.seconds)
-        return {**line, "unsupported": self.certificate.get("unsupported", [])}
+        own = dict.fromkeys(op for a in self.certificate["artifacts"] for op in a.get("flex", []))
+        return {**line, "unsupported": self.certificate.get("unsupported", []), "flex": list(own)}
 
 
 def result_line(model: str, status: str, bundle: Path | None, cells: Sequence[Cell], seconds: float) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
@@ -22,6 +22,7 @@ from pipeline.recipes import Recipe
 SCHEMA = "isomer-receipt/1"
 MODEL = "model.keras"
 RECEIPT = "receipt.json"
+PAGE = "receipt.html"
 PACKAGES = {
     "tensorflow": ("tensorflow", "tensorflow-cpu"),
     "keras": ("keras",),
@@ -67,8 +68,12 @@ def prepare(directory: Path, name: str) -> None:
         pass
 
 
-def publish(directory: Path, name: str, model: Any, receipt: dict[str, Any]) -> dict[str, Any]:
+def publish(
+    directory: Path, name: str, model: Any, receipt: dict[str, Any], page: Callable[[dict[str, Any]], str] | None = None
+) -> dict[str, Any]:
     """Write `<directory>/<name>/` as a whole, and return the receipt with the model file's size and hash added.
+
+    `page` makes `receipt.html` of the receipt.
 
     The pair is written in a hidden sibling and renamed into place, so that a kill at any moment leaves the earlier
     pair or the new one (found by `read` in either case).
@@ -85,6 +90,8 @@ def publish(directory: Path, name: str, model: Any, receipt: dict[str, Any]) -> 
             file = {"path": MODEL, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
             receipt = {**receipt, "model": file}
             (new / RECEIPT).write_text(json.dumps(receipt, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+            if page is not None:
+                (new / PAGE).write_text(page(receipt), encoding="utf-8")
             if (directory / name).exists():
                 (directory / name).rename(_aside(directory, name))
             new.rename(directory / name)

@@ -35,9 +35,9 @@ class Recipe:
         name: the file's name without ".py"; names the model everywhere.
         path: of the file.
         sha256: of the file's bytes.
-        dataset: a name that `pipeline.datasets.load` knows.
+        dataset: a name that `pipeline.datasets.load` knows, or the path of an `.npz` file.
         batch_size, epochs: positive; `epochs` is the most that EarlyStopping may use.
-        loss, metrics: as `keras.Model.compile` takes them; "accuracy" is among the metrics.
+        loss, metrics: as `keras.Model.compile` takes them; with several outputs, dicts by output name.
     """
 
     name: str
@@ -47,7 +47,7 @@ class Recipe:
     batch_size: int
     epochs: int
     loss: Any
-    metrics: tuple[Any, ...]
+    metrics: Any
     module: ModuleType = field(repr=False, compare=False)
 
     def build(self) -> Any:
@@ -87,6 +87,36 @@ class Recipe:
                 GUIDE,
             )
         return list(callbacks)
+
+    def fresh_metrics(self) -> Any:
+        """The metrics for one `compile`: metric objects hold variables, so that every model gets its own."""
+        import keras
+
+        def renew(metric: Any) -> Any:
+            if not isinstance(metric, keras.metrics.Metric):
+                return metric
+            return type(metric).from_config(metric.get_config())
+
+        return keras.tree.map_structure(renew, self.metrics)
+
+    def adapt(self, model: Any, samples: np.ndarray) -> None:
+        """Let layers that learn from the training samples without gradients (Normalization) do so."""
+        if hasattr(self.module, "adapt"):
+            self._call("adapt", model, samples)
+
+    def targets(self, samples: np.ndarray, labels: np.ndarray) -> Any:
+        """What the outputs should be: the labels, or arrays by output name."""
+        if not hasattr(self.module, "targets"):
+            return labels
+        found = self._call("targets", samples, labels)
+        parts = list(found.values()) if isinstance(found, dict) else [found]
+        if not parts or not all(isinstance(part, np.ndarray) and len(part) == len(samples) for part in parts):
+            raise ModelError(
+                f"targets() in {self.path} must return an array of {len(samples)} rows, or a dict of such arrays by "
+                "output name.",
+                GUIDE,
+            )
+        return found
 
     @property
     def augments(self) -> bool:
@@ -161,12 +191,15 @@ def load(name_or_path: str | Path) -> Recipe:
             raise ModelError(f"'{attribute}' in {path} is {value}, not a positive number.", GUIDE)
     for function in ("build", "optimizer", "callbacks"):
         _take(module, path, function, Callable)
-    if hasattr(module, "augment"):
-        _take(module, path, "augment", Callable)
-    metrics = tuple(_take(module, path, "metrics", (list, tuple)))
-    if "accuracy" not in metrics:
-        raise ModelError(f"'metrics' in {path} lacks \"accuracy\".", GUIDE)
+    for function in ("augment", "adapt", "targets"):
+        if hasattr(module, function):
+            _take(module, path, function, Callable)
+    metrics = _take(module, path, "metrics", (list, tuple, dict))
+    if not metrics:
+        raise ModelError(f"'metrics' in {path} is empty: name at least one, such as \"accuracy\".", GUIDE)
     loss, dataset = _take(module, path, "loss", object), _take(module, path, "dataset", str)
+    if dataset.endswith(".npz"):
+        dataset = str(path.parent / Path(dataset).expanduser())
     return Recipe(path.stem, path, sha256, dataset, batch_size, epochs, loss, metrics, module)
 
 

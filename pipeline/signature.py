@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 DEFAULT_SIGNATURE = "serving_default"
@@ -18,19 +18,27 @@ class TensorSpec:
         name: the name by which every format and runtime knows it.
         dtype: a NumPy dtype name ("float32", "int64", ...) or "string".
         shape: sizes; None marks a dynamic dimension. The first is the batch.
+        range: the smallest and the largest value of a whole number, where that was declared. A model may rely on it;
+            no file but ours says so, so that two specs may differ in it.
     """
 
     name: str
     dtype: str
     shape: tuple[int | None, ...]
+    range: tuple[int, int] | None = field(default=None, compare=False)
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> TensorSpec:
-        return cls(data["name"], data["dtype"], tuple(data["shape"]))
+        low_high = data.get("range")
+        return cls(data["name"], data["dtype"], tuple(data["shape"]), None if low_high is None else tuple(low_high))
+
+    def to_json(self) -> dict[str, Any]:
+        data = {"name": self.name, "dtype": self.dtype, "shape": self.shape}
+        return data if self.range is None else {**data, "range": self.range}
 
     def with_batch(self, batch: int | None) -> TensorSpec:
         """The same tensor with its first dimension fixed (or made dynamic)."""
-        return TensorSpec(self.name, self.dtype, (batch, *self.shape[1:])) if self.shape else self
+        return replace(self, shape=(batch, *self.shape[1:])) if self.shape else self
 
 
 @dataclass(frozen=True)
@@ -50,7 +58,11 @@ class Signature:
         )
 
     def to_json(self) -> dict[str, Any]:
-        return asdict(self)
+        return {
+            "inputs": [t.to_json() for t in self.inputs],
+            "outputs": [t.to_json() for t in self.outputs],
+            "name": self.name,
+        }
 
     def with_batch(self, batch: int | None) -> Signature:
         """The same signature with the batch dimension of every tensor fixed (or made dynamic)."""

@@ -74,11 +74,11 @@ class Terminal(Observer):
     def epoch(self, progress: EpochProgress) -> None:
         text = (
             f"  epoch {progress.epoch}/{progress.epochs}  step {progress.step}/{progress.steps}  "
-            f"loss {progress.loss:.4f}  accuracy {progress.accuracy:.4f}"
+            f"loss {progress.loss:.4f}  {progress.metric.replace('_', ' ')} {progress.value:.4f}"
         )
-        if progress.val_accuracy is not None:
+        if progress.val_value is not None:
             best = "  best so far" if progress.best else ""
-            self._line(f"{text}  validation {progress.val_accuracy:.4f}{best}")
+            self._line(f"{text}  validation {progress.val_value:.4f}{best}")
         elif self.err.is_terminal:
             self.err.print(text, end="\r", soft_wrap=True)
 

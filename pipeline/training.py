@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -11,18 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import frameworks, keras_file
+from pipeline import evidence, frameworks, keras_file, means
 from pipeline import receipt as receipts
 from pipeline.datasets import Dataset
-from pipeline.epochs import Batches, EpochProgress, Recorder
-from pipeline.errors import IsomerError, ModelError, first_line
+from pipeline.epochs import NOT_METRICS, EpochProgress, headline
+from pipeline.fitting import EVALUATION_BATCH, Samples, fit
 from pipeline.recipes import Recipe
+from pipeline.report import training as training_report
 
-VALIDATION = 5_000  # training images held out, a tenth of a smaller set; the test set plays no part in training
-VALIDATION_SEED = 0  # the same images whatever the training's own seed
-STEPS_PER_EXECUTION = 32  # steps that one call into TensorFlow takes
-EVALUATION_BATCH = 500
-EPOCH_KEYS = ("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")
+VALIDATION = 5_000  # training samples held out, a tenth of a smaller set; the test set plays no part in training
+VALIDATION_SEED = 0  # the same samples whatever the training's own seed
 
 
 @dataclass(frozen=True)
@@ -118,109 +115,80 @@ def _train(
     progress: Callable[[EpochProgress], None] | None,
 ) -> Training:
     frameworks.load()
-    import keras
-
     began = time.perf_counter()
-    keras.utils.set_random_seed(seed)  # enough for equal bits on a CPU; TensorFlow's op determinism is not needed
     held_out = _hold_out(len(dataset.x_train))
-    batches = Batches(recipe, dataset.x_train[~held_out], dataset.y_train[~held_out], seed)
-    validation = (dataset.x_train[held_out], dataset.y_train[held_out])
-    model = recipe.build()
-    copy = _round_trip(model, recipe)
-    callbacks = recipe.callbacks()
-    stopping = next(c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping))
-    recorder = Recorder(recipe, limit, batches.steps, stopping, progress, tensorboard)
-    try:
-        model.compile(
-            recipe.optimizer(batches.steps),
-            loss=recipe.loss,
-            metrics=list(recipe.metrics),
-            steps_per_execution=STEPS_PER_EXECUTION,
-            jit_compile=False,  # XLA trains nets of this size several times slower on a CPU
-        )
-        model.fit(
-            batches.stream(),
-            epochs=limit,
-            shuffle=False,  # `Batches` does
-            validation_data=validation,
-            validation_batch_size=recipe.batch_size,
-            callbacks=[*callbacks, recorder.as_callback()],
-            verbose=0,
-        )
-        # In the same batches as during the training, or the sums would round differently.
-        again = model.evaluate(*validation, batch_size=recipe.batch_size, return_dict=True, verbose=0)
-        test = model.evaluate(dataset.x_test, dataset.y_test, batch_size=EVALUATION_BATCH, return_dict=True, verbose=0)
-        copy.set_weights(model.get_weights())
-    except Exception as error:
-        raise batches.failure or _explain(error, recipe) from error
-    best = recorder.epochs[stopping.best_epoch][stopping.monitor]
-    restored = float(again[stopping.monitor.removeprefix("val_")])
+    training = Samples(dataset.x_train[~held_out], dataset.y_train[~held_out])
+    validation = Samples(dataset.x_train[held_out], dataset.y_train[held_out])
+    fitted = fit(recipe, training, validation, seed=seed, limit=limit, tensorboard=tensorboard, progress=progress)
+    test = fitted.evaluate(recipe, Samples(dataset.x_test, dataset.y_test))
+    records, copy = fitted.recorder.epochs, fitted.copy
+    best = records[fitted.best_epoch - 1][fitted.monitor]
+    restored = fitted.validation[fitted.monitor.removeprefix("val_")]
     receipt = {
-        **receipts.describe_subject(recipe, dataset, validation=len(validation[0])),
+        **receipts.describe_subject(recipe, dataset, validation=len(validation)),
         "seed": seed,
         "max_epochs": limit,
-        "epochs": [{key: record[key] for key in EPOCH_KEYS} for record in recorder.epochs],
-        "best_epoch": stopping.best_epoch + 1,
-        "monitor": stopping.monitor,
+        "heads": [head.to_json() for head in fitted.heads],
+        "means": means.describe(recipe, fitted.model, fitted.heads),
+        "headline": headline(test),
+        "epochs": [_in_order(record) for record in records],
+        "gradients": fitted.recorder.gradients,
+        "best_epoch": fitted.best_epoch,
+        "monitor": fitted.monitor,
         "restored": {
-            "metric": stopping.monitor,
+            "metric": fitted.monitor,
             "value_best_epoch": best,
             "value_reevaluated": restored,
             "equal": best == restored,
         },
-        "test": {"accuracy": float(test["accuracy"]), "loss": float(test["loss"])},
+        "test": test,
+        "evidence": evidence.gather(recipe, copy, fitted.heads, training, Samples(dataset.x_test, dataset.y_test)),
         "dropout_inactive": {"runs_bit_equal": _repeats(copy, dataset.x_test[:EVALUATION_BATCH])},
         "parameters": copy.count_params(),
         **receipts.describe_machine(),
         "seconds": round(time.perf_counter() - began, 3),
     }
-    receipt = receipts.publish(directory, recipe.name, copy, receipt)
+    receipt = receipts.publish(directory, recipe.name, copy, receipt, training_report.render)
     return Training(copy, receipt, directory / recipe.name / receipts.MODEL)
 
 
+def _in_order(record: dict[str, Any]) -> dict[str, Any]:
+    """An epoch's figures: its number, training, validation, learning rate and seconds."""
+    figures = [name for name in record if name not in NOT_METRICS]
+    validation = [name for name in figures if name.startswith("val_")]
+    names = ["epoch", *(n for n in figures if n not in validation), *validation, "learning_rate", "seconds"]
+    return {name: record[name] for name in names}
+
+
 def _hold_out(count: int) -> np.ndarray:
-    """A mask (count,), True for the images of the validation set."""
+    """A mask (count,), True for the samples of the validation set."""
     mask = np.zeros(count, bool)
     chosen = np.random.default_rng(VALIDATION_SEED).permutation(count)[: min(VALIDATION, count // 10)]
     mask[chosen] = True
     return mask
 
 
-def _round_trip(model: Any, recipe: Recipe) -> Any:
-    """The model as it comes back from a file, without optimizer: proof, before any minute is spent, that it does."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / receipts.MODEL
-        try:
-            model.save(path)
-            copy = keras_file.load(path)
-        except Exception as error:
-            raise ModelError(
-                f"The model of {recipe.path} cannot be saved and loaded again: {first_line(error)}.",
-                "Build it of Keras layers, or register its classes with keras.saving.register_keras_serializable().",
-            ) from error
-    return copy
-
-
-def _repeats(model: Any, images: np.ndarray) -> bool:
+def _repeats(model: Any, samples: np.ndarray) -> bool:
     """Whether two inference runs give the same bits: an active dropout would not."""
-    first, second = (np.asarray(model(images, training=False)) for _ in range(2))
-    return first.tobytes() == second.tobytes()
+    import keras
+
+    first, second = (keras.tree.flatten(model(samples, training=False)) for _ in range(2))
+    return all(np.asarray(a).tobytes() == np.asarray(b).tobytes() for a, b in zip(first, second, strict=True))
 
 
-def _explain(error: Exception, recipe: Recipe) -> IsomerError:
-    if isinstance(error, IsomerError):
-        return error
-    return ModelError(
-        f"Training of '{recipe.name}' failed: {type(error).__name__}: {first_line(error)}.",
-        f"Check build(), loss and metrics in {recipe.path}.",
-    )
+def describe_test(receipt: dict[str, Any]) -> str:
+    """The figure on the test set that tells people most: "accuracy 98.89%", "mean absolute error 0.312"."""
+    name = receipt.get("headline") or headline(receipt["test"])
+    value = receipt["test"][name]
+    shown = f"{value:.2%}" if name.endswith("accuracy") else f"{value:.4g}"
+    return f"{name.replace('_', ' ')} {shown}"
 
 
 def _say_what_is_kept(recipe: Recipe, directory: Path) -> str:
     earlier = receipts.read(directory, recipe.name)
     kept = (
-        f"the earlier training in {directory / recipe.name} ({len(earlier['epochs'])} epochs, test accuracy "
-        f"{earlier['test']['accuracy']:.2%}) is kept as it was"
+        f"the earlier training in {directory / recipe.name} ({len(earlier['epochs'])} epochs, test "
+        f"{describe_test(earlier)}) is kept as it was"
         if earlier
         else "nothing was written"
     )

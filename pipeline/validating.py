@@ -13,7 +13,7 @@ from typing import Any
 from pipeline import datasets, runtimes
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest
-from pipeline.cells import Cell, Status, overall
+from pipeline.cells import Cell, overall
 from pipeline.errors import DatasetError, UsageError
 from pipeline.outcome import Outcome
 from pipeline.parity import inputs
@@ -56,7 +56,8 @@ def validate(
         observer.stage(document["model"], "running the cells")
         cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
         cells += left_out(artifacts, entries)
-    cells += [cell for cell in map(Cell.from_json, document["cells"]) if cell.verdict is Status.UNSUPPORTED]
+    missing = {entry["format"] for entry in document.get("unsupported", [])}
+    cells += [cell for cell in map(Cell.from_json, document["cells"]) if cell.format in missing]
     status = overall(cells)
     updated = {
         **document,

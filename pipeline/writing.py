@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,9 @@ from pipeline.cells import Cell, Status
 from pipeline.errors import LegalizationError, Obstacle, describe
 from pipeline.formats import FormatEntry
 from pipeline.runtimes import RUNTIMES
+
+# Rules whose result holds for the declared range of an input only.
+_BY_TABLE = {"hash_by_table", "cross_by_table"}
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ class Refusal:
                 reason=self.reason,
             )
             for entry in RUNTIMES
-            if entry.format == self.format
+            if entry.format == self.format and not entry.flex
         ]
 
     def to_json(self) -> dict[str, Any]:
@@ -55,13 +58,31 @@ class Refusal:
         return {"format": self.format, "precision": self.precision, "obstacles": obstacles}
 
 
-def write(captured: Capture, entry: FormatEntry, root: Path, precision: str) -> list[Artifact] | Refusal:
-    """Write one format's files below `root`, the bundle under construction; nothing of it where it is refused."""
+def write(
+    captured: Capture, entry: FormatEntry, root: Path, precision: str, flex: bool = False
+) -> list[Artifact] | Refusal:
+    """Write one format's files below `root`, the bundle under construction; nothing of it where it is refused.
+
+    Args:
+        flex: let a format that can hold TensorFlow's own operations do so, where it has no other way.
+    """
+    allowed = {"flex": True} if flex and entry.flex else {}
     with tempfile.TemporaryDirectory(prefix=".writing-", dir=root) as scratch:
         try:
-            artifacts = entry.load().write(captured, Path(scratch), precision)
+            artifacts = entry.load().write(captured, Path(scratch), precision, **allowed)
         except LegalizationError as error:
             return Refusal(entry.name, precision, error.obstacles)
         for path in Path(scratch).iterdir():
             path.rename(root / path.name)
-    return artifacts
+    return [replace(a, notes=(*a.notes, *_notes(captured, a))) for a in artifacts]
+
+
+def _notes(captured: Capture, artifact: Artifact) -> list[str]:
+    """What a file does with numbers outside of a declared range, if it relies on that."""
+    ranged = [t for t in captured.signature.inputs if t.range is not None]
+    if not ranged or not _BY_TABLE & dict(artifact.rewrites).keys():
+        return []
+    named = ", ".join(f"{t.name} from {t.range[0]} to {t.range[1]}" for t in ranged if t.range is not None)
+    note = f"Hashes by a table of the declared range ({named}); another number ends the run with an error"
+    unchecked = ", except on WebGL, which does not check indices: check them in front of the model"
+    return [f"{note}{unchecked if artifact.format == 'tfjs' else ''}."]

@@ -13,7 +13,9 @@ class Code(Enum):
     """TensorFlow's status codes as (number in gRPC, HTTP status that TensorFlow Serving gives it)."""
 
     OK = (0, 200)
+    UNKNOWN = (2, 500)
     INVALID_ARGUMENT = (3, 400)
+    DEADLINE_EXCEEDED = (4, 504)
     NOT_FOUND = (5, 404)
     RESOURCE_EXHAUSTED = (8, 429)
     FAILED_PRECONDITION = (9, 400)
@@ -21,6 +23,11 @@ class Code(Enum):
     INTERNAL = (13, 500)
     UNAVAILABLE = (14, 503)
     DATA_LOSS = (15, 500)
+    UNAUTHENTICATED = (16, 401)
+
+    @property
+    def number(self) -> int:
+        return self.value[0]
 
     @property
     def http(self) -> int:
@@ -66,6 +73,30 @@ class ResourceExhausted(ServingError):
     """More requests than the server keeps waiting."""
 
     code = Code.RESOURCE_EXHAUSTED
+
+
+class DeadlineExceeded(ServingError):
+    """The request waited for longer than it may."""
+
+    code = Code.DEADLINE_EXCEEDED
+
+
+class FailedPrecondition(ServingError):
+    """The server is not in a state for this."""
+
+    code = Code.FAILED_PRECONDITION
+
+
+class Unknown(ServingError):
+    """TensorFlow Serving has no better code for it: models of a new configuration that did not load."""
+
+    code = Code.UNKNOWN
+
+
+class Unauthenticated(ServingError):
+    """The request carries no token, or a wrong one."""
+
+    code = Code.UNAUTHENTICATED
 
 
 class Unimplemented(ServingError):

@@ -17,6 +17,8 @@ class Limits:
         head: bytes of request line and headers: 431 beyond.
         rows: of one request: 400 beyond.
         pending: requests that wait for, or run in, the thread pool: 429 beyond.
+        batch_rows: that are run together; 1 runs every request by itself.
+        request_seconds: from a whole request to its answer: 504 beyond.
         connections: open at once; more are answered 503 and closed.
         read_seconds: for a whole request to arrive (408 beyond), and for a response to be taken.
         idle_seconds: that a connection may be kept alive between requests.
@@ -26,6 +28,8 @@ class Limits:
     head: int = 64 << 10
     rows: int = 65536
     pending: int = 256
+    batch_rows: int = 64
+    request_seconds: float = 30.0
     connections: int = 4096
     read_seconds: float = 30.0
     idle_seconds: float = 75.0
@@ -37,22 +41,34 @@ class Settings:
 
     Attributes:
         root: a directory of models (each a base path with integer versions), or one base path.
-        host, rest_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
+        model_config_file: a models.config; it is served instead of `root`.
+        host, rest_port, grpc_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
+        no_grpc: REST only.
         engine: "auto", "onnx", "tflite" or "savedmodel".
         gate: check hashes and replay the goldens before a version takes traffic.
         poll_seconds: between looks at the base paths.
         threads: of one engine call. Requests run beside each other, so that one is best under load.
         drain_delay: seconds between becoming unready and closing the listener, for load balancers to notice.
         drain_seconds: that requests in flight get to finish after that.
+        access_log: a file for one line for each request; "-" is standard output.
+        tls_certificate, tls_key: PEM files; both, or neither.
+        token_file: holds the token that requests must carry; health and readiness are free.
     """
 
-    root: Path
+    root: Path | None = None
+    model_config_file: Path | None = None
     host: str = "127.0.0.1"
     rest_port: int = 8501
+    grpc_port: int = 8500
+    no_grpc: bool = False
     engine: str = "auto"
     gate: bool = True
     poll_seconds: float = 1.0
     threads: int = 1
     drain_delay: float = 0.0
     drain_seconds: float = 30.0
+    access_log: str | None = None
+    tls_certificate: Path | None = None
+    tls_key: Path | None = None
+    token_file: Path | None = None
     limits: Limits = field(default_factory=Limits)

@@ -9,7 +9,7 @@ DEFAULT_SIGNATURE = "serving_default"
 PREDICT_METHOD = "tensorflow/serving/predict"
 
 # By dtype name: the enum's name in a SignatureDef, and the name that error texts use.
-_DATA_TYPES = {
+DATA_TYPES = {
     "float32": ("DT_FLOAT", "float"),
     "float64": ("DT_DOUBLE", "double"),
     "float16": ("DT_HALF", "half"),
@@ -45,12 +45,12 @@ class TensorSpec:
     @property
     def data_type(self) -> str:
         """TensorFlow's enum name, such as DT_FLOAT."""
-        return _DATA_TYPES.get(self.dtype, ("DT_INVALID", ""))[0]
+        return DATA_TYPES.get(self.dtype, ("DT_INVALID", ""))[0]
 
     @property
     def type_name(self) -> str:
         """TensorFlow's name in texts, such as float."""
-        return _DATA_TYPES.get(self.dtype, ("", self.dtype))[1]
+        return DATA_TYPES.get(self.dtype, ("", self.dtype))[1]
 
     def fits(self, shape: tuple[int, ...]) -> bool:
         """Whether an array of this shape may be fed."""

@@ -25,7 +25,7 @@ from pipeline.sources import Loaded
 from pipeline.text import as_text
 from pipeline.writing import Refusal
 
-ENTRIES = tuple(e for e in runtimes.RUNTIMES if e.required)
+ENTRIES = tuple(e for e in runtimes.RUNTIMES if e.required and not e.flex)
 BROWSER = tuple(e for e in runtimes.RUNTIMES if (e.name, e.device) == ("tfjs-browser", "wasm"))
 PATHS = ("savedmodel", "tflite", "tflite batch1", "onnx", "tfjs")
 _SEED = 0
@@ -136,7 +136,7 @@ def judge_model(name: str, prepared: Prepared, scratch: Path, start: Any = in_pr
     squares = {_path(c.format, c.variant): _square(c) for c in cells} | refused
     seen = [_square(c) for c in judge(scratch, artifacts, BROWSER, evidence, _SEED, isolated)] if browser else []
     for artifact in artifacts:
-        for check in exporting._check_artifacts(scratch, captured, [artifact]):
+        for check in exporting._check_artifacts(scratch, captured, [artifact], evidence):
             if check.verdict is Status.FAIL:
                 path = _path(artifact.format, artifact.variant)
                 squares[path] = replace(

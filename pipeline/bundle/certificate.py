@@ -21,7 +21,7 @@ from pipeline.datasets import Dataset
 from pipeline.errors import BundleError
 from pipeline.parity import budget
 from pipeline.parity.contract import Check
-from pipeline.parity.judge import Evidence, classifier
+from pipeline.parity.judge import Evidence, classifier, scores
 
 NAME = "certificate.json"
 SCHEMA = "isomer-certificate/1"
@@ -152,7 +152,7 @@ def _confusion(evidence: Evidence) -> dict[str, Any] | None:
     name = classifier(evidence.exact, labels)
     if labels is None or name is None:
         return None
-    exact = evidence.exact[name][: evidence.judged.regular]
+    exact = scores(evidence.exact[name][: evidence.judged.regular])
     classes = exact.shape[1]
     counts = np.zeros((classes, classes), np.int64)
     np.add.at(counts, (labels, exact.argmax(-1)), 1)

@@ -15,7 +15,7 @@ import numpy as np
 
 from pipeline.parity import budget
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.judge import Evidence, classifier
+from pipeline.parity.judge import Evidence, classifier, scores
 
 DIRECTORY = "golden"
 _SAMPLES, _ORACLE = "samples.npz", "oracle.npz"
@@ -35,7 +35,7 @@ def choose(evidence: Evidence) -> np.ndarray:
         _, real = np.unique(labels, return_index=True)
         name = classifier(evidence.exact, labels)
         if name is not None:
-            best = np.sort(evidence.exact[name][: judged.regular], axis=-1)
+            best = np.sort(scores(evidence.exact[name][: judged.regular]), axis=-1)
             real = np.concatenate([real[:_REAL], np.argsort(best[:, -1] - best[:, -2])[:_CLOSE]])
     return np.unique(np.concatenate([real, np.arange(judged.regular, judged.rows)])).astype(int)
 
@@ -80,6 +80,10 @@ def _pack(evidence: Evidence, with_inputs: bool, rows: np.ndarray | None = None)
     arrays: Tensors = {"regular": np.array(judged.regular), "awkward": np.array(judged.awkward, dtype=np.str_)}
     if rows is not None:
         arrays["rows"] = rows
+    if evidence.alone:
+        arrays["alone"] = np.array(True)
+    if evidence.fixed:
+        arrays["fixed"] = np.array(sorted(evidence.fixed), dtype=np.str_)
     if with_inputs:
         arrays |= {f"input/{n}": v for n, v in judged.tensors.items()}
     if judged.labels is not None:
@@ -102,7 +106,8 @@ def _unpack(arrays: Tensors, judged: Judged | None, origin: str) -> Evidence:
         judged = Judged(under("input/"), regular, arrays.get("labels"), origin, awkward)
     scales, limits, shown = under("scale/"), under("limit/"), under("shown/")
     budgets = {n: budget.Budget(scales[n], shown[n], limits[n], regular) for n in scales}
-    return Evidence(judged, under("exact/"), under("reference/"), budgets)
+    fixed = frozenset(arrays.get("fixed", np.zeros(0, np.str_)).tolist())
+    return Evidence(judged, under("exact/"), under("reference/"), budgets, alone="alone" in arrays, fixed=fixed)
 
 
 def _save(path: Path, arrays: Tensors) -> None:

@@ -2,7 +2,8 @@
 
 A format module offers:
 
-    write(capture, root, precision) -> list[Artifact]   files below `root`, the bundle under construction
+    write(capture, root, precision) -> list[Artifact]   files below `root`, the bundle under construction; a format that
+                                                        can hold TensorFlow's own operations takes `flex=True` too
     signature(path) -> Signature                        what the file itself declares
     constants(path) -> list[np.ndarray]                 the float constants that it holds
     operators(path) -> set[str]                         the operations that it asks its runtime for
@@ -28,7 +29,7 @@ from pipeline.signature import Signature
 class Format(Protocol):
     """What a format module offers; see the package's docstring."""
 
-    def write(self, capture: Capture, root: Path, precision: str) -> list[Artifact]: ...
+    def write(self, capture: Capture, root: Path, precision: str, **allowed: bool) -> list[Artifact]: ...
     def signature(self, path: Path) -> Signature: ...
     def constants(self, path: Path) -> list[np.ndarray]: ...
     def operators(self, path: Path) -> set[str]: ...
@@ -37,11 +38,19 @@ class Format(Protocol):
 
 @dataclass(frozen=True)
 class FormatEntry:
-    """One row of the table of formats."""
+    """One row of the table of formats.
+
+    Attributes:
+        name: of the format.
+        module: what implements it.
+        precisions: that it is written at.
+        flex: it can hold TensorFlow's own operations, if the user allows that (Select TF).
+    """
 
     name: str
     module: str
     precisions: tuple[str, ...]
+    flex: bool = False
 
     def load(self) -> Format:
         """Import the format's module (and its converter's libraries)."""
@@ -50,7 +59,7 @@ class FormatEntry:
 
 FORMATS: tuple[FormatEntry, ...] = (
     FormatEntry("savedmodel", "pipeline.formats.savedmodel", ("float32",)),
-    FormatEntry("tflite", "pipeline.formats.tflite", ("float32",)),
+    FormatEntry("tflite", "pipeline.formats.tflite", ("float32",), flex=True),
     FormatEntry("onnx", "pipeline.formats.onnx", ("float32",)),
     FormatEntry("tfjs", "pipeline.formats.tfjs", ("float32",)),
 )

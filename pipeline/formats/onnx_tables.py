@@ -5,22 +5,23 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from pipeline.formats.onnx_selection import handlers as selections
 from pipeline.legalize import Legalized
 
 _DOMAIN, _VERSION = "ai.onnx.ml", 2
 
 
 def arguments(legal: Legalized, concrete: Any) -> dict[str, Any]:
-    """What tf2onnx must be told so that it writes a concrete function's tables; nothing where there are none."""
+    """What tf2onnx must be told to write a concrete function's selections, and its tables where there are some."""
     if not legal.tables:
-        return {}
+        return {"custom_op_handlers": selections()}
     from onnx import helper
 
     contents = {id(t.resource_handle): [a.numpy() for a in t.export()] for t in legal.tables}
     captures = concrete.graph.captures
     tables = {inner.name: contents[id(outer)] for outer, inner in captures if id(outer) in contents}
     return {
-        "custom_op_handlers": {"LookupTableFindV2": (partial(_write, tables), [])},
+        "custom_op_handlers": {**selections(), "LookupTableFindV2": (partial(_write, tables), [])},
         "extra_opset": [helper.make_opsetid(_DOMAIN, _VERSION)],
     }
 

@@ -32,7 +32,7 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         concrete = legal.concrete
     else:
         # Only what inference reads: the model object would drag its optimizer's variables along.
-        module.weights = list(capture.variables)
+        module.weights = list(capture.variables.values())
         module.tables = [restore(t) for t in capture.tables]
         concrete = capture.traced
     tf.saved_model.save(module, str(root), signatures={DEFAULT_SIGNATURE: concrete})

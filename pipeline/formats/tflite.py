@@ -1,9 +1,14 @@
-"""TFLite (LiteRT): builtin operations only; one file with a dynamic batch and one with a batch of one."""
+"""TFLite (LiteRT): one file with a dynamic batch and one with a batch of one.
+
+They hold builtin operations only, unless the user allows TensorFlow's own (Select TF, "Flex") where there is no other
+way: then the artifact names them.
+"""
 
 from __future__ import annotations
 
 import re
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,42 +17,80 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import LegalizationError, Obstacle
+from pipeline.formats.tflite_infinity import with_infinities
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
 BATCH1 = "batch1"
 MOST_BYTES = (2 << 30) - (64 << 20)  # a FlatBuffer's offsets end at 2 GiB; the graph itself takes some of it
+_FLEX = "CUSTOM:Flex"
 
 
-def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
+def write(capture: Capture, root: Path, precision: str, flex: bool = False) -> list[Artifact]:
     """Write `tflite/<precision>.tflite` and `tflite/<precision>-batch1.tflite`.
 
     The first resizes its batch; GPU delegates, microcontrollers and C programs need the static second.
 
+    Args:
+        flex: keep what TFLite has no builtin for as TensorFlow's own operations.
+
     Raises:
-        LegalizationError: the converter found an operation that TFLite has no builtin for.
+        LegalizationError: the converter found an operation that TFLite has no builtin for. Its advice names the way
+            out by `flex` if the converter takes the model then.
     """
     variants = [("", None)] + ([(BATCH1, 1)] if capture.signature.dynamic_batch else [])
-    return [_write(capture, root, precision, variant, batch) for variant, batch in variants]
+    try:
+        return [_write(capture, root, precision, variant, batch) for variant, batch in variants]
+    except LegalizationError as error:
+        try:
+            artifacts = [_write(capture, root, precision, variant, batch, True) for variant, batch in variants]
+        except LegalizationError:
+            raise error from error.__cause__
+        if flex or not any(artifact.flex for artifact in artifacts):
+            return artifacts
+        raise _with_way_out(error, artifacts[0].flex) from error.__cause__
 
 
-def _write(capture: Capture, root: Path, precision: str, variant: str, batch: int | None) -> Artifact:
-    legal = legalize(capture, "tflite", batch)
+def _write(
+    capture: Capture, root: Path, precision: str, variant: str, batch: int | None, flex: bool = False
+) -> Artifact:
+    legal = legalize(capture, "tflite", batch, lenient=flex)
     if (needed := sum(c.value.nbytes for c in legal.constants)) > MOST_BYTES:
         reason = f"a TFLite file addresses {MOST_BYTES / 1e6:.1f} MB, and the weights are {needed / 1e6:.1f} MB"
         raise LegalizationError.of("tflite", [Obstacle("", (), reason, "Export the model in parts.")])
     try:
-        content = _convert(legal, root)
+        content = _convert(legal, root, flex)
     except Exception as error:
         raise _explain(capture, legal, error) from error
     path = Path("tflite") / ("-".join(filter(None, (precision, variant))) + ".tflite")
     (root / path).parent.mkdir(parents=True, exist_ok=True)
     (root / path).write_bytes(content)
-    return Artifact("tflite", precision, path.as_posix(), signature(root / path), variant, len(content), legal.rewrites)
+    held = foreign(operators(root / path))
+    own = tuple(sorted(name.removeprefix("CUSTOM:") for name in held if name.startswith(_FLEX)))
+    return Artifact(
+        "tflite",
+        precision,
+        path.as_posix(),
+        signature(root / path),
+        variant,
+        len(content),
+        legal.rewrites,
+        flex=own if flex else (),
+    )
 
 
-def _convert(legal: Legalized, root: Path) -> bytes:
+def _with_way_out(error: LegalizationError, flex: tuple[str, ...]) -> LegalizationError:
+    """The refusal, with what --allow-flex would do about it."""
+    way = (
+        f"Or pass --allow-flex: the file then holds TensorFlow's own {', '.join(flex)}, and runs only where the Flex "
+        "delegate is."
+    )
+    *others, last = error.obstacles
+    return LegalizationError.of(error.target, [*others, replace(last, advice=f"{last.advice} {way}".strip())])
+
+
+def _convert(legal: Legalized, root: Path, flex: bool) -> bytes:
     import tensorflow as tf
 
     module = tf.Module()
@@ -60,9 +103,10 @@ def _convert(legal: Legalized, root: Path) -> bytes:
             converter = tf.lite.TFLiteConverter.from_saved_model(scratch)
         else:
             converter = tf.lite.TFLiteConverter.from_concrete_functions([legal.concrete], module)
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        own = [tf.lite.OpsSet.SELECT_TF_OPS] if flex else []
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS, *own]
         content: bytes = converter.convert()
-    return content
+    return with_infinities(content, legal)
 
 
 def signature(path: Path) -> Signature:

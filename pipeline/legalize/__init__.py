@@ -55,11 +55,11 @@ class Legalized:
 
 
 # A capture is legalized once per target: the writer and the checks ask for the same.
-_DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None], Legalized]] = WeakKeyDictionary()
+_DONE: WeakKeyDictionary[Capture, dict[tuple[str, int | None, bool], Legalized]] = WeakKeyDictionary()
 _STORES: WeakKeyDictionary[Capture, Any] = WeakKeyDictionary()
 
 
-def legalize(capture: Capture, target: str, batch: int | None = None) -> Legalized:
+def legalize(capture: Capture, target: str, batch: int | None = None, lenient: bool = False) -> Legalized:
     """Rewrite a capture for a target.
 
     Args:
@@ -67,14 +67,15 @@ def legalize(capture: Capture, target: str, batch: int | None = None) -> Legaliz
         target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), or "oracle" (every float
             operation and the inputs in float64).
         batch: fixes the batch dimension; None keeps it as captured.
+        lenient: keep the operations that no rule can express, as they are.
 
     Raises:
         LegalizationError: the target cannot express part of the graph.
     """
     done = _DONE.setdefault(capture, {})
-    if (target, batch) not in done:
-        done[target, batch] = _legalize(capture, target, batch)
-    return done[target, batch]
+    if (target, batch, lenient) not in done:
+        done[target, batch, lenient] = _legalize(capture, target, batch, lenient)
+    return done[target, batch, lenient]
 
 
 def runnable(capture: Capture) -> Legalized | None:
@@ -101,28 +102,36 @@ def other_precision(capture: Capture) -> bool:
     return "float64" in declared or computes_in(capture.traced.graph, (tf.float16, tf.bfloat16))
 
 
-def _legalize(capture: Capture, target: str, batch: int | None) -> Legalized:
+def _legalize(capture: Capture, target: str, batch: int | None, lenient: bool) -> Legalized:
     import tensorflow as tf
 
     from pipeline.legalize.emit import promote
     from pipeline.legalize.reachable import float_constants
-    from pipeline.legalize.registry import ORACLE
+    from pipeline.legalize.registry import ORACLE, TFJS
     from pipeline.legalize.rewriter import Rewriter
 
     if capture not in _STORES:
         _STORES[capture] = _stored(capture)
     signature = capture.signature if batch is None else capture.signature.with_batch(batch)
-    rewriter = Rewriter(capture, target, _STORES[capture])
+    rewriter = Rewriter(capture, target, _STORES[capture], lenient)
     # TensorFlow takes subnormal numbers for zero when it casts, so the oracle's inputs come as float64.
-    dtypes = [promote(tf.as_dtype(t.dtype), target) if target == ORACLE else t.dtype for t in signature.inputs]
+    # TF.js knows these types not even by name.
+    other = {TFJS: ("int16", "uint16", "uint32", "uint64")}.get(target, ())
+    dtypes = [
+        promote(tf.as_dtype(t.dtype), target) if target == ORACLE or t.dtype in other else t.dtype
+        for t in signature.inputs
+    ]
     specs = [tf.TensorSpec(t.shape, d, name=t.name) for t, d in zip(signature.inputs, dtypes, strict=True)]
 
     def serve(*flat: Any) -> dict[str, Any]:
         inputs = [tf.cast(t, wanted) if (wanted := promote(t.dtype, target)) != t.dtype else t for t in flat]
+        for tensor, source, spec in zip(flat, capture.traced.inputs, signature.inputs, strict=False):
+            if spec.range is not None:
+                rewriter.ranges |= {id(tensor): spec.range, id(source): spec.range}
         outputs = rewriter.run(inputs)
         by_name = dict(zip(_structured_order(capture), outputs, strict=True))
         for spec in signature.outputs:
-            by_name[spec.name] = _known_as(by_name[spec.name], spec.shape)
+            by_name[spec.name] = _declared(_known_as(by_name[spec.name], spec.shape), tf.as_dtype(spec.dtype), target)
         return {name: tf.identity(by_name[name], name=name) for name in by_name}
 
     function = tf.function(serve, input_signature=specs, autograph=False)
@@ -157,6 +166,15 @@ def _known_as(tensor: Any, shape: tuple[int | None, ...]) -> Any:
     if shape.count(None) > 1 or not less:
         return tensor
     return tf.reshape(tensor, [-1 if size is None else size for size in shape])
+
+
+def _declared(tensor: Any, dtype: Any, target: str) -> Any:
+    """A whole number in the type that the model declares, where the target has it."""
+    import tensorflow as tf
+
+    from pipeline.legalize.emit import WHOLE
+
+    return tf.cast(tensor, dtype) if dtype in WHOLE and target in ("tflite", "onnx") else tensor
 
 
 def _by_layer(obstacles: Sequence[Obstacle], capture: Capture) -> list[Obstacle]:

@@ -11,9 +11,13 @@ from tensorflow.python.framework import tensor_util
 from tensorflow.python.framework.func_graph import FuncGraph
 
 from pipeline.legalize.complex_pair import Complex
-from pipeline.legalize.emit import compute, promote
+from pipeline.legalize.emit import WHOLE, compute, promote
+from pipeline.legalize.registry import TFLITE
 from pipeline.legalize.store import Store, is_large
 
+# TFLite's converter writes the largest float for an infinite constant. This number stands for it until the file is
+# written (`pipeline/formats/tflite_infinity.py`).
+INFINITY_IN_TFLITE = np.nextafter(np.finfo(np.float32).max, np.float32(0))
 # Folding must not blow an artifact up: a folded result is at most this many elements, or as large as its inputs.
 _MAX_FOLDED = 1 << 16
 _OPAQUE = (tf.resource, tf.variant)
@@ -73,10 +77,11 @@ class Constants:
 
         A large one is a variable of the store, but not in a loop or a branch: converters want weights inside of those.
         """
+        written = _writable(value, self._target)
         if not is_large(value) or isinstance(graph.outer_graph, FuncGraph):
-            return tf.constant(value, dtype=_dtype(value)), value
-        held = self._store.hold(value)
-        return held.variable.value(), held.value
+            return tf.constant(written, dtype=_dtype(value)), value
+        held = self._store.hold(written)
+        return held.variable.value(), held.value if written is value else value
 
     def original(self, op: Any) -> Any:
         """The rewritten form of a `Const` operation."""
@@ -112,12 +117,24 @@ class Constants:
             return None
         if sum(v.size for v in flat) > max(_MAX_FOLDED, sum(v.size for v in known)):
             return None
+        flat = [_in_range(v, t.dtype) for v, t in zip(flat, op.outputs, strict=True)]
         return [self.make(v, derived_from=known) for v in flat]
 
     def _eager(self, value: np.ndarray, dtype: Any) -> Any:
         if is_large(value):
             return self._store.hold(value).variable.read_value()
         return tf.constant(value, dtype=dtype)
+
+
+def _writable(value: np.ndarray, target: str) -> np.ndarray:
+    if target != TFLITE or value.dtype != np.float32 or not np.isinf(value).any():
+        return value
+    return np.where(np.isinf(value), np.copysign(INFINITY_IN_TFLITE, value), value)
+
+
+def _in_range(value: np.ndarray, dtype: Any) -> np.ndarray:
+    """Whole numbers computed in a wider type, wrapped as their own type does it."""
+    return value.astype(dtype.as_numpy_dtype).astype(value.dtype) if dtype.base_dtype in WHOLE else value
 
 
 def _dtype(value: np.ndarray) -> Any:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.registry import ONNX, TFJS, TFLITE
+from pipeline.legalize.registry import ONNX, ORACLE, TFJS, TFLITE
 from pipeline.legalize.shapes import reshape, sizes
-from pipeline.legalize.windows import EXPLICIT, SAME, Window, fold_into_batch, pad_axis, unfold_from_batch
+from pipeline.legalize.windows import EXPLICIT, SAME, VALID, Window, fold_into_batch, pad_axis, unfold_from_batch
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 def convolve(rewriter: Rewriter, x: Any, kernel: Any, window: Window) -> Any:
     """Convolve [batch, *spatial, channels] with a kernel [*spatial, channels / groups, filters]; 2-D or 3-D."""
+    if rewriter.target in (TFJS, ORACLE) and window.leaps(kernel.shape.as_list()[:-2]):
+        x, window = padded(x, kernel, window)
     if is_deep(window):
         if needs_two_dimensions(x, kernel, window):
             return _by_depth(rewriter, x, kernel, window)
@@ -37,6 +39,13 @@ def convolve(rewriter: Rewriter, x: Any, kernel: Any, window: Window) -> Any:
         return tf.raw_ops.Conv2D(input=x, filter=kernel, **window.attributes())
     parts = zip(tf.split(x, count, -1), _split(rewriter, kernel, count), strict=True)
     return tf.concat([tf.raw_ops.Conv2D(input=a, filter=k, **window.attributes()) for a, k in parts], -1)
+
+
+def padded(x: Any, kernel: Any, window: Window) -> tuple[Any, Window]:
+    """The zeros of the padding around the image, and the window without padding."""
+    for axis, reach in enumerate(kernel.shape.as_list()[: len(window.strides)]):
+        x = pad_axis(x, axis + 1, window.margins(axis, sizes(x)[axis + 1], reach))
+    return x, replace(window, padding=VALID, explicit=())
 
 
 def is_deep(window: Window) -> bool:

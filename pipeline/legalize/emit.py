@@ -9,21 +9,24 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.eager import context, execute
 
-from pipeline.legalize.registry import ORACLE, SAVEDMODEL, TFJS
+from pipeline.legalize.registry import FORMATS, ORACLE, SAVEDMODEL, TFJS
 
 _OTHERS = (tf.float16, tf.bfloat16, tf.float64)
 _FLOATS = (*_OTHERS, tf.float32)
+# Types of whole numbers that kernels of the formats often lack, or get wrong.
+WHOLE = (tf.int8, tf.uint8, tf.int16, tf.uint16, tf.uint32, tf.uint64)
 
 
 def promote(dtype: Any, target: str) -> Any:
     """The type in which a target computes: float64 for the oracle, float32 elsewhere, whatever the model's policy.
 
-    TF.js has no short signed integers: int32 stands for them. For a complex tensor the type is that of its parts in a
-    format, which has no other.
+    A format computes with whole numbers of int32 and int64, for which alone its kernels are complete; results are
+    wrapped to the range of their own type (`rules/whole_numbers.py`). Of 64 bits without a sign those below 2^63 are
+    ordered right. For a complex tensor the type is that of its parts in a format, which has no other.
     """
     base = dtype.base_dtype
-    if target == TFJS and base in (tf.int8, tf.int16):
-        return tf.int32
+    if target in FORMATS and base in WHOLE:
+        return tf.int32 if base.size < 4 or target == TFJS else tf.int64
     if target == ORACLE and base in _FLOATS:
         return tf.float64
     if base.is_complex:
@@ -83,11 +86,12 @@ def _plain(value: Any) -> Any:
 
 
 def _fit(tensor: Any, fixed: int, target: str) -> Any:
-    """Cast a float input to what the operation takes: a fixed type, or the target's."""
-    if not isinstance(tensor, tf.Tensor) or not tensor.dtype.is_floating:
+    """Cast a number to what the operation takes: a fixed type, or the target's."""
+    if not isinstance(tensor, tf.Tensor) or not (tensor.dtype.is_floating or tensor.dtype.is_integer):
         return tensor
     wanted = tf.as_dtype(fixed) if fixed else promote(tensor.dtype, target)
-    return tensor if tensor.dtype == wanted or not wanted.is_floating else tf.cast(tensor, wanted)
+    alike = (tensor.dtype.is_floating, tensor.dtype.is_integer) == (wanted.is_floating, wanted.is_integer)
+    return tensor if tensor.dtype == wanted or not alike else tf.cast(tensor, wanted)
 
 
 def _promote_attr(value: Any, target: str) -> Any:

@@ -31,6 +31,7 @@ class Rule:
         structural: it removes bookkeeping and changes no number; it is not counted.
         stand_in: class of the Python objects that it works on; such a rule, and a structural one, is the only kind
             that sees them.
+        first: it is asked before the rules of other families.
     """
 
     name: str
@@ -41,19 +42,25 @@ class Rule:
     apply: Apply
     structural: bool = False
     stand_in: type | None = None
+    first: bool = False
 
 
 _RULES: list[Rule] = []
 
 
 def rule(
-    *ops: str, targets: Sequence[str], why: str, structural: bool = False, stand_in: type | None = None
+    *ops: str,
+    targets: Sequence[str],
+    why: str,
+    structural: bool = False,
+    stand_in: type | None = None,
+    first: bool = False,
 ) -> Callable[[Apply], Apply]:
     """Register a function as the rule for some operation types. Later registrations are tried later."""
 
     def register(apply: Apply) -> Apply:
         family = apply.__module__.rsplit(".", 1)[-1]
-        _RULES.append(Rule(apply.__name__, family, ops, tuple(targets), why, apply, structural, stand_in))
+        _RULES.append(Rule(apply.__name__, family, ops, tuple(targets), why, apply, structural, stand_in, first))
         return apply
 
     return register
@@ -71,7 +78,7 @@ def rules_for(target: str) -> dict[str, list[Rule]]:
     """The rules of one target, by operation type."""
     table: dict[str, list[Rule]] = {}
     # A stand-in meets its own rules before those that expect a tensor.
-    for entry in sorted(all_rules(), key=lambda entry: entry.stand_in is None):
+    for entry in sorted(all_rules(), key=lambda entry: (entry.stand_in is None, not entry.first)):
         if target in entry.targets:
             for op in entry.ops:
                 table.setdefault(op, []).append(entry)

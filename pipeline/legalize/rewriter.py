@@ -30,14 +30,18 @@ class Rewriter:
         constants: values known while rewriting.
         uses: how often each rule was applied.
         tables: hash tables that rules made, by what they were made for.
+        ranges: the smallest and the largest value of inputs of both graphs, by `id`, where that was declared.
         obstacles: what the target cannot express, with name scopes in place of layers; found so far.
+        lenient: copy what the target cannot express, for a converter that can keep TensorFlow's own operations.
     """
 
-    def __init__(self, captured: Capture, target: str, store: Store) -> None:
+    def __init__(self, captured: Capture, target: str, store: Store, lenient: bool = False) -> None:
         self.target = target
+        self.lenient = lenient
         self.constants = Constants(target, captured.weights, store)
         self.uses: Counter[str] = Counter()
         self.tables: dict[Any, Any] = {}
+        self.ranges: dict[int, tuple[int, int]] = {}
         self.obstacles: list[Obstacle] = []
         self._scope = ""
         self._traced = captured.traced
@@ -62,7 +66,7 @@ class Rewriter:
             if not self.obstacles:
                 raise
             raise LegalizationError.of(self.target, self.obstacles) from error
-        if self.obstacles:
+        if self.obstacles and not self.lenient:
             raise LegalizationError.of(self.target, self.obstacles)
         return outputs
 
@@ -103,13 +107,17 @@ class Rewriter:
         finally:
             self._scope = outer
 
-    def replace(self, op: Any, inputs: list[Any]) -> list[Any]:
-        """The operation's outputs, by folding, by the first rule that wants it, or by a copy of it."""
+    def replace(self, op: Any, inputs: list[Any], without: str = "") -> list[Any]:
+        """The operation's outputs, by folding, by the first rule that wants it, or by a copy of it.
+
+        Args:
+            without: a rule that is not asked: the one that asks for this.
+        """
         if (folded := self.constants.fold(op, inputs)) is not None:
             return folded
         name_scope = f"{self._scope}/" if self._scope else "isomer/"
         for entry in self._rules.get(op.type, ()):
-            if not _takes(entry, inputs):
+            if entry.name == without or not _takes(entry, inputs):
                 continue
             try:
                 with tf.name_scope(name_scope):

@@ -72,6 +72,11 @@ class Window:
             total = max(total, 0) if isinstance(total, int) else tf.maximum(total, 0)
         return total // 2, total - total // 2
 
+    def leaps(self, spatial: Any) -> bool:
+        """The zeros of SAME would be fewer than none somewhere: steps are longer than a kernel of these sizes."""
+        reaches = ((size - 1) * gap + 1 for size, gap in zip(spatial, self.dilations, strict=True))
+        return self.padding == SAME and any(r < stride for r, stride in zip(reaches, self.strides, strict=True))
+
 
 def window_of(op: Any) -> Window:
     """The window of a convolution or pooling operation, whatever its data format."""

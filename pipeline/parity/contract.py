@@ -57,7 +57,8 @@ def check_signature(artifact: Artifact, captured: Signature) -> Check:
 
 
 def check_operators(artifact: Artifact, operators: set[str], foreign: set[str]) -> Check:
-    """Every operation is one that the plain runtime has built in."""
+    """Every operation is one that the plain runtime has built in, or one that the user allowed."""
+    foreign = foreign - {f"CUSTOM:{name}" for name in artifact.flex}
     reason = f"needs {', '.join(sorted(foreign))}, which a plain runtime does not have" if foreign else ""
     return Check(
         "builtin-ops", artifact.label, Status.FAIL if foreign else Status.PASS, reason, {"operators": sorted(operators)}
@@ -91,5 +92,5 @@ def _knows_more(ours: tuple[int | None, ...], theirs: tuple[int | None, ...]) ->
 
 
 def _dtype_in(format: str, dtype: str) -> str:
-    """TF.js has no 64-bit integers: int32 stands for them, whether model.json calls them that or still int64."""
-    return "int32" if format == "tfjs" and dtype == "int64" else dtype
+    """TF.js has whole numbers of 32 bits alone: they stand for all others, whatever model.json calls them."""
+    return "int32" if format == "tfjs" and dtype.startswith(("int", "uint")) else dtype

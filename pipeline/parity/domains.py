@@ -14,6 +14,7 @@ import numpy as np
 
 from pipeline.capture import Capture
 from pipeline.layers import by_path
+from pipeline.signature import TensorSpec
 
 # Operations that move or convert values and have the same ones afterwards.
 _MOVES = frozenset(
@@ -101,9 +102,13 @@ def domains_of(captured: Capture, model: Any) -> dict[str, Domain]:
     placeholders = captured.traced.inputs
     found = {}
     for spec, tensor in zip(captured.signature.inputs, placeholders, strict=False):
-        domain = _default(spec.name, spec.dtype)
+        domain = _declared(spec) or _default(spec.name, spec.dtype)
         found[spec.name] = domain if domain.mask else _follow(captured, layers, tensor, domain)
     return found
+
+
+def _declared(spec: TensorSpec) -> Domain | None:
+    return None if spec.range is None else Domain(spec.range[0], spec.range[1], known=True, integral=True)
 
 
 def _default(name: str, dtype: str) -> Domain:

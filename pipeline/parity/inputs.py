@@ -67,7 +67,8 @@ def from_dataset(dataset: Dataset, signature: Signature) -> Judged:
         )
     rows = x.reshape(len(x), *free)
     rows = np.round(255 * rows).astype(spec.dtype) if spec.dtype == "uint8" else rows.astype(spec.dtype)
-    return with_awkward({spec.name: rows}, dataset.y_test.astype(np.int64), f"the test set of {dataset.name}")
+    labels = dataset.y_test.astype(np.int64) if dataset.classes else None
+    return with_awkward({spec.name: rows}, labels, f"the test set of {dataset.name}")
 
 
 def from_arrays(arrays: Tensors, labels: np.ndarray | None, signature: Signature, origin: str) -> Judged:
@@ -115,6 +116,12 @@ def _fit(spec: TensorSpec, arrays: Tensors, signature: Signature, origin: str) -
         raise UsageError(
             f"'{spec.name}' in {origin} is {value.dtype} with values that {spec.dtype} has not, such as {example}.",
             f"The model takes {spec.dtype}.",
+        )
+    if spec.range is not None and cast.size and not spec.range[0] <= cast.min() <= cast.max() <= spec.range[1]:
+        raise UsageError(
+            f"'{spec.name}' in {origin} reaches from {cast.min()} to {cast.max()}, beyond its declared range "
+            f"{spec.range[0]}..{spec.range[1]}.",
+            "Declare a wider range, or give rows within it.",
         )
     return cast
 

@@ -25,7 +25,10 @@ FULL_BATCH = 500
 _SMALL_BATCHES = (1, 3)
 _SMALL_ROWS = 9
 _REPEAT_ROWS = 500
+# Rows per call for other sizes of the dynamic dimensions.
+OTHER_BATCH = 3
 _AT_A_TIME = 2
+_ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,9 @@ class Evidence:
         exact: the oracle's outputs on them, float64.
         reference: TensorFlow's float32 outputs on them.
         budgets: by output name.
-        sizes: the same for a few rows each with other sizes of the dynamic dimensions.
+        sizes: the same for a few rows each with other sizes of the dynamic dimensions, run in batches of three.
+        alone: rows of one batch change each other's answers, so that each row was answered in a batch of its own.
+        fixed: outputs that no value of an input reaches: they cannot vary.
     """
 
     judged: Judged
@@ -45,6 +50,8 @@ class Evidence:
     reference: Tensors
     budgets: dict[str, Budget]
     sizes: tuple[Evidence, ...] = ()
+    alone: bool = False
+    fixed: frozenset[str] = frozenset()
 
     def take(self, rows: np.ndarray) -> Evidence:
         """The evidence on some rows, in ascending order."""
@@ -54,7 +61,8 @@ class Evidence:
         judged = Judged(self.judged.take(rows), regular, labels, self.judged.origin, awkward)
         pick = {n: v[rows] for n, v in self.exact.items()}
         base = {n: v[rows] for n, v in self.reference.items()}
-        return Evidence(judged, pick, base, {n: b.take(rows) for n, b in self.budgets.items()}, self.sizes)
+        budgets = {n: b.take(rows) for n, b in self.budgets.items()}
+        return replace(self, judged=judged, exact=pick, reference=base, budgets=budgets)
 
 
 def compare(outputs: Tensors, evidence: Evidence) -> Judgement:
@@ -113,7 +121,7 @@ def judge(
     }
 
     def run(entry: RuntimeEntry) -> list[Cell]:
-        mine = [a for a in artifacts if a.format == entry.format]
+        mine = [a for a in artifacts if entry.reads(a)]
         cells: list[Cell] = []
         if not mine:
             return cells
@@ -150,7 +158,7 @@ def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> 
         for entry in RUNTIMES
         if entry not in entries
         for artifact in artifacts
-        if artifact.format == entry.format
+        if entry.reads(artifact)
     ]
 
 
@@ -169,7 +177,7 @@ def _judge_cell(
         variant=artifact.variant,
         runtime=entry.name,
         device=entry.device,
-        required=entry.required,
+        required=entry.required and entry.flex == bool(artifact.flex),
         samples=evidence.judged.regular,
         population=population,
         environment={"seed": seed},
@@ -181,40 +189,44 @@ def _judge_cell(
     except RuntimeUnavailable as error:
         return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)
     except RuntimeCrash as error:
+        if artifact.flex and not entry.flex and "Select TensorFlow op" in str(error):
+            reason = f"The file holds TensorFlow's {', '.join(artifact.flex)}, and this runtime has no Flex delegate."
+            return replace(cell, verdict=Status.UNSUPPORTED, reason=reason, samples=0)
         return replace(cell, verdict=Status.FAIL, reason=f"crashed: {error}")
 
 
 def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> Cell:
     dynamic = artifact.signature.dynamic_batch
     judged = evidence.judged
-    outputs, seconds = worker.infer(judged.tensors, FULL_BATCH if dynamic else 1)
+    full = FULL_BATCH if dynamic and not evidence.alone else 1
+    outputs, seconds = worker.infer(judged.tensors, full)
     found = compare(outputs, evidence)
     cell = _record(cell, found, evidence, outputs, seconds)
     if cell.verdict is Status.FAIL:
         return cell
-    head = np.arange(min(_REPEAT_ROWS if dynamic else _SMALL_ROWS, judged.rows))
-    again, _ = worker.infer(judged.take(head), FULL_BATCH if dynamic else 1)
+    head = np.arange(min(_REPEAT_ROWS if full > 1 else _SMALL_ROWS, judged.rows))
+    again, _ = worker.infer(judged.take(head), full)
     same = again.keys() == outputs.keys() and all(
         np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
     )
-    cell = replace(cell, repeat_equal=same, batches=(FULL_BATCH,) if dynamic else (1,))
+    cell = replace(cell, repeat_equal=same, batches=(full,))
     if not same:
         return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
-    for batch in _SMALL_BATCHES if dynamic else ():
+    for batch in _SMALL_BATCHES if full > 1 else ():
         few = evidence.take(np.arange(min(_SMALL_ROWS, judged.regular)))
         small, _ = worker.infer(few.judged.tensors, batch)
         verdict = judge_outputs(small, few.exact, few.reference, few.budgets)
         if verdict.status is Status.FAIL:
             return replace(cell, verdict=Status.FAIL, reason=f"in batches of {batch}: {verdict.reason}")
         cell = replace(cell, batches=(batch, *cell.batches))
-    for other in evidence.sizes:
-        answers, _ = worker.infer(other.judged.tensors, _SMALL_BATCHES[-1] if dynamic else 1)
+    for other in evidence.sizes if dynamic or not evidence.alone else ():
+        answers, _ = worker.infer(other.judged.tensors, OTHER_BATCH if dynamic else 1)
         found = compare(answers, other)
         if found.status is Status.FAIL:
             return replace(cell, verdict=Status.FAIL, reason=f"with inputs of {_sizes(other)}: {found.reason}")
-    if reason := inconclusive(evidence.exact, evidence.budgets):
+    if reason := inconclusive(evidence.exact, {n: b for n, b in evidence.budgets.items() if n not in evidence.fixed}):
         return replace(cell, verdict=Status.INCONCLUSIVE, reason=reason)
-    return cell
+    return replace(cell, reason=_ALONE) if evidence.alone else cell
 
 
 def _sizes(evidence: Evidence) -> str:
@@ -236,6 +248,7 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
     if name is not None and judged.labels is not None and name in outputs:
         exact, actual = evidence.exact[name][: judged.regular], outputs[name][: judged.regular]
         if actual.shape == exact.shape:
+            exact, actual = scores(exact), scores(actual)
             budget = evidence.budgets[name]
             flips, ties = label_flips(actual, exact, budget.take(np.arange(judged.regular)))
             values |= {
@@ -251,14 +264,28 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
 
 
 def classifier(exact: Tensors, labels: np.ndarray | None) -> str | None:
-    """The output whose arg max the labels are about: the first float one of shape [rows, classes]."""
+    """The output that the labels are about: the first float one of shape [rows, classes], probabilities before others.
+
+    For labels 0 and 1 that is also a lone chance of 1, shape [rows, 1].
+    """
     if labels is None:
         return None
     classes = int(labels.max()) + 1 if len(labels) else 0
-    for name, value in exact.items():
-        if value.dtype.kind == "f" and value.ndim == 2 and value.shape[1] >= max(classes, 2):
+    flat = {name: value for name, value in exact.items() if value.dtype.kind == "f" and value.ndim == 2}
+    wide = {name: value for name, value in flat.items() if value.shape[1] >= max(classes, 2)}
+    for name, value in wide.items():
+        if np.allclose(value[: len(labels)].sum(axis=1), 1, atol=1e-3):
             return name
-    return None
+    if not wide and classes == 2:
+        for name, value in flat.items():
+            if value.shape[1] == 1 and np.all((value >= 0) & (value <= 1)):
+                return name
+    return next(iter(wide), None)
+
+
+def scores(value: np.ndarray) -> np.ndarray:
+    """A classifier's output as [rows, classes]: a lone chance of 1 gets that of 0 beside it."""
+    return value if value.shape[1] > 1 else np.concatenate([1 - value, value], axis=1)
 
 
 def _number(value: float) -> float | None:

@@ -19,29 +19,42 @@ from pipeline.states import call
 from pipeline.text import as_text
 
 METHOD = "the captured graph with the same float32 weights and constants, every operation in float64"
-_BATCH = 500
+# Rows per call.
+BATCH = 500
 
 
-def run_oracle(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
-    """Exact outputs by name; float64 for float outputs, the graph's own dtype for others."""
+def run_oracle(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
+    """Exact outputs by name, in batches of so many rows; float64 for floats, the graph's own dtype for others."""
     function = legalize(capture, "oracle").function
     wide = {name: v.astype(np.float64) if v.dtype.kind == "f" else v for name, v in inputs.items()}
-    return _run(lambda *flat: function(*flat), capture, wide)
+    return _run(lambda *flat: function(*flat), capture, wide, batch)
 
 
-def run_reference(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
+def run_reference(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
     """TensorFlow's float32 outputs of the captured graph, by name: what budgets are derived from."""
     if legal := runnable(capture):
-        return _run(lambda *flat: legal.function(*flat), capture, inputs)
-    return run_captured(capture, inputs)
+        return _run(lambda *flat: legal.function(*flat), capture, inputs, batch)
+    return run_captured(capture, inputs, batch)
 
 
-def run_captured(capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
+def run_captured(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
     """TensorFlow's outputs of the captured graph by name, in the model's own precision."""
-    return _run(lambda *flat: capture.traced(*flat), capture, inputs)
+    return _run(lambda *flat: capture.traced(*flat), capture, inputs, batch)
 
 
-def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray]) -> Tensors:
+def run_as_written(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
+    """The same, operation by operation as Keras does it: TensorFlow rearranges no sum of the graph."""
+    import tensorflow as tf
+
+    before = tf.config.optimizer.get_experimental_options()
+    tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": True})
+    try:
+        return run_captured(capture, inputs, batch)
+    finally:
+        tf.config.optimizer.set_experimental_options({"disable_meta_optimizer": False, **before})
+
+
+def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
     """What Keras itself answers, layer by layer, without the capture."""
     from keras import backend, ops, tree
 
@@ -51,7 +64,7 @@ def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray]) ->
         return dict(zip((t.name for t in capture.signature.outputs), flat_outputs + after, strict=True))
 
     if not capture.states:
-        return _run(answer, capture, inputs)
+        return _run(answer, capture, inputs, batch)
     # Keras' stateful layers take the batch that they were made for, and no other.
     size = int(capture.states[0].variable.shape[0])
     rows = len(next(iter(inputs.values())))
@@ -61,7 +74,7 @@ def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray]) ->
 
 
 def _run(
-    function: Callable[..., Any], capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = _BATCH
+    function: Callable[..., Any], capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH
 ) -> Tensors:
     import tensorflow as tf
 

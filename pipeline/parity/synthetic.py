@@ -68,6 +68,8 @@ def _generate(spec: TensorSpec, domain: Domain, lengths: np.ndarray, size: int, 
     if domain.padding is not None and len(shape) > 1:
         present = _present(shape, lengths)
         values = np.where(present, values, domain.padding)
+    if spec.range is not None:
+        values = np.clip(values, *spec.range)
     return values.astype(kind)
 
 

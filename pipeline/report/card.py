@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import describe
-from pipeline.report import view
+from pipeline.report import pictures, view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
@@ -64,6 +64,7 @@ def _what(certificate: dict[str, Any]) -> str:
             f"oracle on {escape(view.dataset(certificate))}."
         ),
         _split_off(certificate),
+        _flex(certificate),
         *(
             f"**There is no {escape(name)}**; it cannot express {escape(view.printable(describe(found)))}"
             for name, found in view.unsupported(certificate)
@@ -88,6 +89,17 @@ def _split_off(certificate: dict[str, Any]) -> str:
     )
 
 
+def _flex(certificate: dict[str, Any]) -> str:
+    """What it takes to run a TFLite file that holds TensorFlow's own operations."""
+    own = view.flex(certificate)
+    if not own:
+        return ""
+    return (
+        f"**The TFLite files hold TensorFlow's own operations** ({escape(own)}), as `--allow-flex` allows: they "
+        "run only where the Flex delegate is linked (on Android, `tensorflow-lite-select-tf-ops`), not in plain LiteRT."
+    )
+
+
 def _shape(spec: TensorSpec) -> str:
     sizes = ["batch" if i == 0 and n is None else "any" if n is None else str(n) for i, n in enumerate(spec.shape)]
     return " × ".join(sizes) or "scalar"
@@ -95,8 +107,8 @@ def _shape(spec: TensorSpec) -> str:
 
 def _signature(certificate: dict[str, Any]) -> str:
     signature = Signature.from_json(certificate["signature"])
-    rows = [("input", code(t.name), escape(t.dtype), _shape(t)) for t in signature.inputs]
-    rows += [("output", code(t.name), escape(t.dtype), _shape(t)) for t in signature.outputs]
+    rows = [("input", code(t.name), escape(view.kind(t)), _shape(t)) for t in signature.inputs]
+    rows += [("output", code(t.name), escape(view.kind(t)), _shape(t)) for t in signature.outputs]
     return (
         f"## Inputs and outputs\n\nThe same in every file; the signature is called {code(signature.name)}.\n\n"
         + table(("", "name", "dtype", "shape"), rows)
@@ -167,11 +179,12 @@ def _training(receipt: dict[str, Any] | None) -> str:
         return ""
     restored = receipt["restored"]
     test = ", ".join(
-        f"{escape(name)} {view.percent(value) if 'accuracy' in name else view.number(value)}"
+        f"{escape(name.replace('_', ' '))} {view.figure(name, value)}"
         for name, value in receipt["test"].items()
     )
     data = receipt["dataset"]
     again = "the same" if restored["equal"] else f"**{view.number(restored['value_reevaluated'])}**"
+    by = "; ".join(f"{what} {escape(how)}" for what, how in pictures.means(receipt))
     lines = [
         (
             f"- Data: {escape(data['name'])}{' (substitute)' if data['substitute'] else ''}, {escape(data['origin'])}, "
@@ -185,6 +198,7 @@ def _training(receipt: dict[str, Any] | None) -> str:
             f"- Kept weights: {code(restored['metric'])} {restored['value_best_epoch']:.4f} in training, {again} when "
             "evaluated again"
         ),
+        f"- By: {by}" if by else "",
         f"- Test set: {test}" if test else "",
     ]
     return "## Training\n\n" + "\n".join(line for line in lines if line)
@@ -194,6 +208,7 @@ def _files(certificate: dict[str, Any], manifest: dict[str, Any]) -> str:
     rows = []
     for a in map(Artifact.from_json, certificate["artifacts"]):
         notes = [f"{escape(rule)} × {count}" for rule, count in a.rewrites] + [escape(n) for n in a.notes]
+        notes += [f"TensorFlow's own {escape(', '.join(a.flex))}"] if a.flex else []
         rows.append((escape(a.label), code(a.path), view.size(a.bytes), "; ".join(notes)))
     golden = any(f["path"].startswith("golden/") for f in manifest["files"])
     more = ["`golden/` holds inputs and the oracle's outputs for a re-check anywhere."] if golden else []

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
-from pipeline.report import plots, view
+from pipeline.report import plots, training, view
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature
 
@@ -32,10 +32,9 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
     """
     cells = view.cells(certificate)
     bins = {c.precision: plots.bins_needed([d for d in cells if d.precision == c.precision]) for c in cells}
-    curves = [plots.curves(receipt, metric) for metric in _metrics(receipt)] if receipt else []
     artifacts = [Artifact.from_json(a) for a in certificate["artifacts"]]
     return (
-        _environment()
+        environment()
         .get_template("report.html")
         .render(
             certificate=certificate,
@@ -49,7 +48,7 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
             histograms=[
                 (c, plots.histogram(c, bins[c.precision]) if c.histogram else None) for c in cells if _has_evidence(c)
             ],
-            curves=[c for c in curves if c is not None],
+            **training.context(receipt),
             facts=_facts(certificate, cells, artifacts),
             confused=plots.most_confused(certificate["confusion"]) if certificate["confusion"] else [],
             whole_confusion=bool(certificate["confusion"]) and len(certificate["confusion"]["labels"]) <= MAX_CONFUSION,
@@ -58,8 +57,9 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """The templates, with everything escaped."""
+    made = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
@@ -67,8 +67,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         finalize=_clean,
     )
-    environment.globals.update(view=view, Status=Status)
-    return environment
+    made.globals.update(view=view, Status=Status)
+    return made
 
 
 def _clean(value: object) -> object:
@@ -76,14 +76,6 @@ def _clean(value: object) -> object:
     if isinstance(value, str) and not isinstance(value, Markup):
         return "\n".join(map(view.printable, value.split("\n")))
     return value
-
-
-def _metrics(receipt: dict[str, Any]) -> list[str]:
-    """Names of the metrics that the epochs recorded, without those of time and rate."""
-    names: dict[str, None] = {}
-    for epoch in receipt["epochs"]:
-        names.update(dict.fromkeys(key.removeprefix("val_") for key in epoch))
-    return [name for name in names if name not in ("epoch", "seconds", "learning_rate")]
 
 
 def _has_evidence(cell: Cell) -> bool:

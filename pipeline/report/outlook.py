@@ -10,6 +10,7 @@ from rich.text import Text
 
 from pipeline.errors import Obstacle
 from pipeline.report import view
+from pipeline.signature import TensorSpec
 
 
 def table(inspection: dict[str, Any]) -> Group:
@@ -18,8 +19,9 @@ def table(inspection: dict[str, Any]) -> Group:
     lines = [Text(f"{inspection['model']}: {inspection['parameters']:,} parameters")]
     for kind in ("inputs", "outputs"):
         for tensor in signature[kind]:
-            shape = ", ".join("?" if d is None else str(d) for d in tensor["shape"])
-            lines.append(Text(f"  {kind[:-1]:<6} {tensor['name']}: {tensor['dtype']} [{shape}]"))
+            spec = TensorSpec.from_json(tensor)
+            shape = ", ".join("?" if d is None else str(d) for d in spec.shape)
+            lines.append(Text(f"  {kind[:-1]:<6} {spec.name}: {view.kind(spec)} [{shape}]"))
     formats = Table(box=None, pad_edge=False)
     for name in ("format", "outlook", "size", "rewrites, or what is in the way"):
         formats.add_column(name, justify="right" if name == "size" else "left")
@@ -34,7 +36,9 @@ def _lines(entry: dict[str, Any]) -> list[tuple[str, str]]:
     """(size, text) of one format's rows: its rewrites, or an obstacle each and at last what to do."""
     if entry["outlook"] != "impossible":
         rewrites = ", ".join(f"{name} x{count}" for name, count in entry["rewrites"].items())
-        return [(view.size(entry["bytes"]), rewrites or "none needed")]
+        first = (view.size(entry["bytes"]), rewrites or "none needed")
+        own = ", ".join(entry["flex"])
+        return [first, ("", f"TensorFlow's own: {own}; plain LiteRT cannot run it.")] if own else [first]
     found = [Obstacle(o["op"], tuple(o["layers"]), o["reason"], o["advice"]) for o in entry["obstacles"]]
     advice = dict.fromkeys(o.advice for o in found if o.advice)
     return [("", f"{o.subject}: {o.reason}.") for o in found] + [("", f"-> {text}") for text in advice]

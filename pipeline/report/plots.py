@@ -144,7 +144,7 @@ def curves(receipt: dict[str, Any], metric: str) -> Curves | None:
         return None
     width, height, left, right, top, bottom = 440.0, 250.0, 54.0, 428.0, 14.0, 208.0
     values = [y for points in series.values() for _, y in points]
-    marks = _nice(min(values), max(values))
+    marks = nice(min(values), max(values))
     low, high = marks[0], marks[-1]
     last = max(x for points in series.values() for x, _ in points)
 
@@ -178,7 +178,7 @@ def _finite(value: Any) -> bool:
     return isinstance(value, int | float) and math.isfinite(value)
 
 
-def _nice(low: float, high: float) -> list[float]:
+def nice(low: float, high: float) -> list[float]:
     """Round marks that enclose a range: 4 to 7 of them."""
     if high - low < 1e-9 * max(1.0, abs(high)):
         low, high = low - 0.5, high + 0.5

@@ -75,15 +75,18 @@ outputs = serve(**{{name: tf.constant(value) for name, value in inputs.items()}}
 
 
 def _tflite(artifact: Artifact) -> Snippet:
+    library = "from ai_edge_litert.interpreter import Interpreter\n"
+    if artifact.flex:
+        # No newer package has the delegate.
+        library = "import tensorflow as tf  # 2.18: it has the Flex delegate\n\nInterpreter = tf.lite.Interpreter"
     code = f"""import numpy as np
-from ai_edge_litert.interpreter import Interpreter
-
+{library}
 interpreter = Interpreter(model_path={_quote(artifact.path)})
 serve = interpreter.get_signature_runner({_quote(artifact.signature.name)})
 {_numpy_feed(artifact)}
 outputs = serve(**inputs)
 {_python_results(artifact)}"""
-    return Snippet("LiteRT", "python", code)
+    return Snippet("TensorFlow Lite and Flex" if artifact.flex else "LiteRT", "python", code)
 
 
 def _onnx(artifact: Artifact) -> Snippet:

@@ -45,7 +45,7 @@ class _Column:
 _COLUMNS = (
     _Column("artifact", view.artifact_label, right=False),
     _Column("runtime", view.place, right=False),
-    _Column("top-1", lambda c: view.percent(c.accuracy), drop=3),
+    _Column("accuracy", lambda c: view.percent(c.accuracy), drop=3),
     _Column("ULP / budget", lambda c: view.error(c, view.compact)),
     _Column("max |e|", lambda c: view.magnitude(c.max_abs_error), drop=1),
     _Column("samples", lambda c: _samples(c), drop=2),

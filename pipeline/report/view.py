@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.cells import Cell, Status
 from pipeline.errors import Obstacle
+from pipeline.signature import TensorSpec
 
 SYMBOLS = {
     Status.PASS: "✓",
@@ -19,6 +20,7 @@ FORMATS = {"savedmodel": "SavedModel", "tflite": "TFLite", "tfjs": "TensorFlow.j
 RUNTIMES = {
     "tensorflow": "TensorFlow",
     "litert": "LiteRT",
+    "tflite-flex": "TensorFlow Lite with Flex",
     "onnxruntime": "ONNX Runtime",
     "tfjs-node": "TF.js in Node.js",
     "tfjs-browser": "TF.js in browser",
@@ -36,6 +38,11 @@ def cells(certificate: dict[str, Any]) -> list[Cell]:
 def printable(text: object) -> str:
     """One line without control, bidirectional or other invisible characters: names are untrusted input."""
     return "".join(c if c.isprintable() else "\ufffd" for c in str(text))
+
+
+def kind(spec: TensorSpec) -> str:
+    """The dtype of a tensor, with the range of its values where that was declared: "int64, 0 to 999"."""
+    return spec.dtype if spec.range is None else f"{spec.dtype}, {spec.range[0]:,} to {spec.range[1]:,}"
 
 
 def artifact_label(cell: Cell) -> str:
@@ -77,6 +84,11 @@ def magnitude(value: float | None) -> str:
 def percent(value: float | None) -> str:
     """Two decimals: 99.43%."""
     return NOTHING if value is None else f"{100 * value:.2f}%"
+
+
+def figure(name: str, value: float | None) -> str:
+    """A metric by its name: accuracies and areas under a curve in percent, everything else as a number."""
+    return percent(value) if name.endswith(("accuracy", "auc")) else number(value)
 
 
 def size(count: int) -> str:
@@ -161,7 +173,17 @@ def summary(certificate: dict[str, Any]) -> str:
     tail += [f"{counts[s]} {word}" for s, word in words.items() if counts[s]]
     failed = sum(c["verdict"] != Status.PASS for c in certificate["checks"])
     tail += [f"{plural(failed, 'check')} failed"] if failed else []
-    return _formats(certificate) + ", ".join([text, *tail]) + "."
+    return _formats(certificate) + _flex(certificate) + ", ".join([text, *tail]) + "."
+
+
+def flex(certificate: dict[str, Any]) -> str:
+    """TensorFlow's own operations in its TFLite files: "FlexAsString, FlexQr"; or nothing."""
+    return printable(", ".join(dict.fromkeys(op for a in certificate["artifacts"] for op in a.get("flex", []))))
+
+
+def _flex(certificate: dict[str, Any]) -> str:
+    own = flex(certificate)
+    return f"TFLite only with the Flex delegate ({own}); " if own else ""
 
 
 def _formats(certificate: dict[str, Any]) -> str:

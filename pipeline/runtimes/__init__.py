@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 
+from pipeline.artifact import Artifact
 from pipeline.errors import UsageError
 from pipeline.runtimes.base import Runtime
 from pipeline.runtimes.worker import Worker
@@ -26,6 +27,7 @@ class RuntimeEntry:
         sample: judge at most this many dataset samples (0: all), for devices emulated in software.
         timeout: seconds that one call may take before it counts as hung.
         slow_start: its import takes seconds, so it is started before it is needed.
+        flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
     """
 
     name: str
@@ -37,16 +39,27 @@ class RuntimeEntry:
     sample: int = 0
     timeout: float = 300.0
     slow_start: bool = False
+    flex: bool = False
 
     @property
     def label(self) -> str:
         return f"{self.name}/{self.device}"
+
+    def reads(self, artifact: Artifact) -> bool:
+        """Whether an artifact is tried in this runtime; one without the operations may fail on them."""
+        return artifact.format == self.format and (bool(artifact.flex) or not self.flex)
+
+    def start(self) -> Worker:
+        """Its process."""
+        python = import_module(self.module).python() if self.flex else None
+        return Worker(self.module, self.device, self.timeout, python=python)
 
 
 RUNTIMES: tuple[RuntimeEntry, ...] = (
     RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "cpu", slow_start=True),
     RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu", required=False),
     RuntimeEntry("litert", "pipeline.runtimes.litert", "tflite", "cpu"),
+    RuntimeEntry("tflite-flex", "pipeline.runtimes.tflite_flex", "tflite", "cpu", flex=True),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "cpu"),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),
     RuntimeEntry("tfjs-node", "pipeline.runtimes.tfjs_node", "tfjs", "wasm", native=False),
@@ -99,12 +112,12 @@ def early_start(entries: Iterable[RuntimeEntry]) -> Iterator[Callable[[RuntimeEn
     Yields a function that hands out the worker of an entry, started early or now. Its caller may close it; all are
     closed at the end.
     """
-    waiting = {e: Worker(e.module, e.device, e.timeout) for e in entries if e.slow_start}
+    waiting = {e: e.start() for e in entries if e.slow_start}
     everyone = list(waiting.values())
 
     def start(entry: RuntimeEntry) -> Worker:
         if entry not in waiting:
-            everyone.append(Worker(entry.module, entry.device, entry.timeout))
+            everyone.append(entry.start())
             return everyone[-1]
         return waiting.pop(entry)
 

@@ -15,6 +15,9 @@ from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes.base import Tensors, infer_in_batches
 from pipeline.signature import DEFAULT_SIGNATURE
 
+# What the interpreter says of a file that holds TensorFlow's own operations.
+WITHOUT_FLEX = "Select TensorFlow op"
+
 
 class Runtime:
     """The LiteRT interpreter, by signature names, resized where an input's shape changes."""
@@ -27,6 +30,7 @@ class Runtime:
         except ImportError as error:
             raise RuntimeUnavailable("the package ai-edge-litert is not installed", "Run `make setup`.") from error
         self._create = Interpreter
+        self._versions = {"ai-edge-litert": version("ai-edge-litert")}
         self._shapes: dict[str, tuple[int, ...]] = {}
 
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
@@ -41,12 +45,7 @@ class Runtime:
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
         self._static = all(None not in t.shape for t in artifact.signature.inputs)
         self._shapes = {}
-        return {
-            "ai-edge-litert": version("ai-edge-litert"),
-            "kernels": "xnnpack",
-            "threads": threads,
-            "precision": "float32",
-        }
+        return {**self._versions, "kernels": "xnnpack", "threads": threads, "precision": "float32"}
 
     def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
         """Run by the signature's names."""

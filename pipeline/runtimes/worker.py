@@ -28,6 +28,11 @@ from pipeline.errors import RuntimeCrash, RuntimeUnavailable
 from pipeline.runtimes.base import Tensors, load, save
 
 _LAST_WORDS = 1500
+# In another interpreter its own packages come first: it shares this one's source, not its libraries.
+_ELSEWHERE = (
+    f"import runpy, sys; sys.path.append({str(Path(__file__).parents[2])!r}); "
+    "runpy.run_module('pipeline.runtimes.child', run_name='__main__')"
+)
 
 
 class Worker:
@@ -37,9 +42,20 @@ class Worker:
     overlaps with whatever the parent does next.
     """
 
-    def __init__(self, module: str, device: str, timeout: float = 300.0, seed: int = 0) -> None:
+    def __init__(
+        self, module: str, device: str, timeout: float = 300.0, seed: int = 0, python: Path | None = None
+    ) -> None:
+        """Start the child.
+
+        Args:
+            module, device: of the runtime.
+            timeout: seconds that one call may take before it counts as hung.
+            seed: of Python's hashes.
+            python: another interpreter, with packages of its own; this one by default.
+        """
         self.timeout = timeout
-        self._command = [sys.executable, "-m", "pipeline.runtimes.child", module, device]
+        start = ["-m", "pipeline.runtimes.child"] if python is None else ["-c", _ELSEWHERE]
+        self._command = [str(python or sys.executable), *start, module, device]
         self._environment = {**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._scratch = Path(tempfile.mkdtemp(prefix="isomer-"))
         self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}

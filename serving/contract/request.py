@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from serving.contract import parser
-from serving.contract.tensors import convert, is_base64, wrap
-from serving.contract.writer import columns, echo, predictions
+from serving.contract import parser, results
+from serving.contract.examples import join, serialize
+from serving.contract.tensors import convert, is_base64, strings, wrap
+from serving.contract.writer import classifications, columns, echo, predictions, regressions
 from serving.errors import InvalidArgument, ServingError
 from serving.signature import DEFAULT_SIGNATURE, Signature, TensorSpec
 
@@ -75,15 +76,48 @@ def predict(body: bytes, lookup: Lookup) -> Predict:
     raise InvalidArgument("Missing 'inputs' or 'instances' key")
 
 
-def examples(body: bytes, verb: str, lookup: Lookup) -> None:
-    """Answer a :classify or :regress. The signatures that this server has are all made for :predict, so that the
-    answer is always what TensorFlow Serving says of such a signature.
+@dataclass(frozen=True)
+class Examples:
+    """A :classify or :regress that was read.
+
+    Attributes:
+        method: CLASSIFY or REGRESS of `results`.
+        name: the signature's; empty for the default.
+        examples: serialized.
+    """
+
+    method: str
+    name: str
+    examples: list[bytes]
+
+    @property
+    def rows(self) -> int:
+        return len(self.examples)
+
+    def inputs(self, signature: Signature) -> dict[str, np.ndarray]:
+        """What the signature's function takes."""
+        return {signature.inputs[0].name: strings(self.examples)}
+
+    def answer(self, outputs: dict[str, np.ndarray]) -> bytes:
+        """The response's body.
+
+        Raises:
+            InvalidArgument: the outputs are not what the method is to give.
+        """
+        if self.method == results.CLASSIFY:
+            return classifications(results.classes(outputs, self.rows))
+        return regressions(results.regressions(outputs, self.rows))
+
+
+def examples(body: bytes, method: str) -> Examples:
+    """Read the body of a :classify or :regress.
 
     Raises:
-        ServingError: always.
+        ServingError: with TensorFlow Serving's code and text.
     """
     document = _document(body)
     name = _signature_name(document)
+    context = serialize(document["context"]) if "context" in document else b""
     found = document.get("examples")
     if "examples" not in document:
         # "classify" also in the answer to :regress: so is the original.
@@ -94,16 +128,7 @@ def examples(body: bytes, verb: str, lookup: Lookup) -> None:
         raise InvalidArgument(f"JSON Value: {echo(document)} Expecting 'examples' value to be an list/array")
     if not found:
         raise InvalidArgument(f"JSON Value: {echo(document)} 'examples' value is an empty array")
-    try:
-        signature = lookup(name or DEFAULT_SIGNATURE)
-    except InvalidArgument as error:
-        if error.message.startswith("Serving signature name"):
-            raise InvalidArgument(f"No signature was found with the name: {name or DEFAULT_SIGNATURE}") from error
-        raise
-    kind = {"classify": "classification", "regress": "regression"}[verb]
-    raise InvalidArgument(
-        f"Expected {kind} signature method_name to be tensorflow/serving/{verb}. Was: {signature.method}"
-    )
+    return Examples(method, name, join(context, [serialize(e) for e in found]))
 
 
 def _document(body: bytes) -> dict[str, Any]:

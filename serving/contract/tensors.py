@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 
@@ -69,6 +70,13 @@ def convert(value: Any, spec: TensorSpec) -> np.ndarray:
     return array.reshape(shape)
 
 
+def strings(values: Sequence[bytes | None]) -> np.ndarray:
+    """Bytes as the object array that engines take."""
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
 def is_base64(value: Any) -> bool:
     """Whether a value is bytes: an object with the one key "b64" and a string in it."""
     return isinstance(value, dict) and len(value) == 1 and isinstance(value.get("b64"), str)
@@ -102,10 +110,8 @@ def _bulk(flat: list[Any], spec: TensorSpec) -> np.ndarray | None:
     if dtype == "bool":
         return np.array(flat, dtype=np.bool_) if types <= {bool} else None
     if dtype == "string" and types <= {str, dict}:
-        decoded = [_decode(v) for v in flat]
-        array = np.empty(len(flat), dtype=object)
-        array[:] = decoded
-        return None if None in decoded else array
+        decoded = [decode_bytes(v) for v in flat]
+        return None if None in decoded else strings(decoded)
     return None
 
 
@@ -135,7 +141,7 @@ def _check(value: Any, spec: TensorSpec) -> None:
     if spec.dtype == "string" and isinstance(value, dict):
         if not is_base64(value):
             raise InvalidArgument(f"JSON Value: {echo(value)} not formatted correctly for base64 data")
-        if _decode(value) is None:
+        if decode_bytes(value) is None:
             raise InvalidArgument("Unable to base64 decode")
         return
     known = spec.dtype in (*_FLOATS, *_INTEGERS, "bool", "string")
@@ -143,15 +149,16 @@ def _check(value: Any, spec: TensorSpec) -> None:
         raise Unimplemented(f"Conversion of JSON Value: {echo(value)} to type: {spec.type_name}")
     if _bulk([value], spec) is None:
         raise InvalidArgument(
-            f"JSON Value: {echo(value)} Type: {_type(value)} is not of expected type: {spec.type_name}"
+            f"JSON Value: {echo(value)} Type: {json_type(value)} is not of expected type: {spec.type_name}"
         )
 
 
-def _type(value: Any) -> str:
+def json_type(value: Any) -> str:
+    """RapidJSON's name of a value's type."""
     return str(value) if isinstance(value, bool) else _TYPES[type(value)]
 
 
-def _decode(value: Any) -> bytes | None:
+def decode_bytes(value: Any) -> bytes | None:
     """A JSON string or a base64 object as bytes; None if it is neither."""
     if isinstance(value, str):
         return value.encode("utf-8", "surrogateescape")

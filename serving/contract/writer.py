@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -76,6 +76,25 @@ def columns(outputs: Tensors) -> bytes:
     pad = _INDENT * 2
     members = f",\n{pad}".join(f"{quote(n)}: {_indented(n, v, 2)}" for n, v in outputs.items())
     return _encode(f'{{\n{_INDENT}"outputs": {{\n{pad}{members}\n{_INDENT}}}\n}}')
+
+
+def classifications(rows: Sequence[Sequence[tuple[bytes, float]]]) -> bytes:
+    """Pairs of label and score, for each row."""
+    texts = []
+    for row in rows:
+        scores = decimals(np.array([score for _, score in row], np.float32))
+        pairs = (
+            f"[{quote(label.decode('utf-8', 'surrogateescape'))}, {score}]"
+            for (label, _), score in zip(row, scores, strict=True)
+        )
+        texts.append(f"[{', '.join(pairs)}]")
+    # As in the predictions, the rows are on one line and the bracket is on the next.
+    return _encode(f'{{\n{_INDENT}"results": [{", ".join(texts)}\n{_INDENT}]\n}}')
+
+
+def regressions(values: np.ndarray) -> bytes:
+    """One number for each row, on one line with its brackets."""
+    return _encode(f'{{\n{_INDENT}"results": [{", ".join(decimals(values))}]\n}}')
 
 
 def echo(value: Any) -> str:

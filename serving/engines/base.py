@@ -19,9 +19,11 @@ class Engine(Protocol):
     Attributes:
         label: engine and version for logs, such as "onnxruntime 1.27.0".
         signatures: by name.
+        batches: whether calls with changing numbers of rows are cheap.
     """
 
     label: str
+    batches: bool
     signatures: Mapping[str, Signature]
 
     def run(self, signature: str, inputs: Mapping[str, np.ndarray]) -> Tensors:

@@ -42,6 +42,8 @@ def load(path: Path, content: bytes | None, threads: int) -> OnnxEngine:
 class OnnxEngine:
     """One session; ONNX Runtime lets many threads run it at once."""
 
+    batches = True
+
     def __init__(self, session: Any) -> None:
         self._session = session
         self.label = f"onnxruntime {onnxruntime.__version__}"
@@ -73,7 +75,8 @@ def _spec(value: Any) -> TensorSpec:
     found = _TYPE.fullmatch(value.type)
     if not found:
         raise Refused(f"'{value.name}' is a {value.type}, not a tensor")
-    shape = None if value.shape is None else tuple(s if isinstance(s, int) else None for s in value.shape)
+    # ONNX Runtime says [] of a scalar and of what may have any rank; it checks by itself what it is given.
+    shape = tuple(s if isinstance(s, int) else None for s in value.shape) if value.shape else None
     return TensorSpec(value.name, _DTYPES.get(found.group(1), found.group(1)), shape, value.name)
 
 

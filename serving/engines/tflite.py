@@ -35,6 +35,8 @@ def load(path: Path, content: bytes | None, threads: int) -> TfliteEngine:
 class TfliteEngine:
     """One interpreter behind a lock: its tensors are state."""
 
+    batches = False  # each size is a new allocation of all tensors
+
     def __init__(self, interpreter: Any, name: str) -> None:
         self._interpreter = interpreter
         self._lock = Lock()

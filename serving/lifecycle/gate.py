@@ -13,7 +13,7 @@ import numpy as np
 
 from serving.engines.base import Engine
 from serving.errors import Refused
-from serving.lifecycle.batches import run
+from serving.inference.batches import run
 from serving.lifecycle.bundle import Samples
 from serving.signature import Signature
 

@@ -11,8 +11,11 @@ from serving.contract.fast import FastBodies
 from serving.engines import AUTO, ENTRIES, Engine, Entry
 from serving.engines.base import Loader
 from serving.errors import EngineUnavailable, Internal, Refused, ServingError
+from serving.inference.batches import can_batch
+from serving.inference.job import Lane
 from serving.lifecycle import gate
 from serving.lifecycle.bundle import Bundle
+from serving.lifecycle.warmup import warm_up
 from serving.signature import DEFAULT_SIGNATURE, Signature
 
 # Weight of the newest call in the average of seconds per row.
@@ -27,9 +30,12 @@ class Servable:
         model, version: what it is.
         engine: what runs it; `artifact`: the file that it loaded, below the version's directory.
         report: what the gate saw; None without a gate.
-        seconds: that loading took.
+        seconds: that loading took; `warmed`: records of the warm-up file that were replayed.
         users: requests that hold it; it is closed when there are none.
         row_seconds: average of one row in one call; infinite until the first call.
+        lane: its jobs that wait.
+        bodies: readers of common requests, by signature.
+        batchable: signatures of which requests can be run together.
     """
 
     model: str
@@ -38,12 +44,23 @@ class Servable:
     artifact: str
     report: gate.Report | None
     seconds: float
+    warmed: int = 0
     users: int = 0
     row_seconds: float = float("inf")
+    lane: Lane = field(default_factory=Lane)
     bodies: dict[str, FastBodies] = field(default_factory=dict)
+    batchable: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.bodies = {name: FastBodies(s) for name, s in self.signatures.items()}
+        # The gate has seen that rows get the same answers together and alone; without it nobody has.
+        if self.report is not None and self.engine.batches:
+            self.batchable = frozenset(name for name, s in self.signatures.items() if can_batch(s))
+
+    @property
+    def runtime(self) -> str:
+        """The engine's name without its version."""
+        return self.engine.label.partition(" ")[0]
 
     @property
     def signatures(self) -> Mapping[str, Signature]:
@@ -68,12 +85,13 @@ def load(model: str, version: int, directory: Path, engine: str, gated: bool, th
             loaded, path, report = _load_bundle(directory, engine, threads)
         else:
             (loaded, path), report = _load_foreign(directory, engine, threads), None
+        warmed = warm_up(loaded, directory)
     except ServingError:
         raise
     except Exception as error:  # whatever a file does to a library, the server goes on
         raise Internal(f"{type(error).__name__}: {error}") from error
     artifact = path.relative_to(directory).as_posix()
-    return Servable(model, version, loaded, artifact, report, time.perf_counter() - began)
+    return Servable(model, version, loaded, artifact, report, time.perf_counter() - began, warmed)
 
 
 def _load_bundle(directory: Path, engine: str, threads: int) -> tuple[Engine, Path, gate.Report]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from serving.contract.paths import Target
@@ -46,11 +46,16 @@ class Model:
         name: in requests.
         base: its base path.
         versions: by number.
+        labels: version numbers by label.
+        wanted: whether it is to be served; `named`: and was asked for by name.
     """
 
     name: str
     base: Path
     versions: dict[int, Version] = field(default_factory=dict)
+    labels: dict[str, int] = field(default_factory=dict)
+    wanted: bool = True
+    named: bool = False
 
     @property
     def available(self) -> list[Version]:
@@ -81,11 +86,14 @@ class Models:
 
         Raises:
             NotFound: the model or the version does not take traffic.
-            InvalidArgument: it names a label, and no label is assigned.
+            InvalidArgument: it names a label that the model does not have.
         """
-        if target.label is not None:
-            raise InvalidArgument(f"Unrecognized servable version label: {target.label}")
         model = self.by_name.get(target.model)
+        if target.label is not None:
+            labels = model.labels if model else {}
+            if target.label not in labels:
+                raise InvalidArgument(f"Unrecognized servable version label: {target.label}")
+            target = replace(target, version=labels[target.label], label=None)
         for version in model.available if model else ():
             if target.version in (None, version.number) and version.servable is not None:
                 return version.servable
@@ -111,7 +119,7 @@ class Models:
         """Why the server should get no traffic yet; empty when it should."""
         if not self.settled:
             return ["models are still being loaded"]
-        served = {name: model for name, model in self.by_name.items() if model.versions}
+        served = {n: m for n, m in self.by_name.items() if m.wanted and (m.versions or m.named)}
         if not served:
             return ["there are no models"]
         return [f"{name}: no version is available" for name, model in served.items() if not model.available]

@@ -2,105 +2,194 @@
 
 from __future__ import annotations
 
-import asyncio
-import json
-import os
 import re
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
 
 from serving import log
-from serving.contract import paths, request, views
+from serving.access import AccessLog
+from serving.contract import paths, request, results, views
 from serving.contract.paths import Target
 from serving.contract.request import Predict
-from serving.errors import Internal, InvalidArgument, ResourceExhausted, ServingError
-from serving.lifecycle.batches import run
+from serving.errors import Internal, InvalidArgument, ServingError
+from serving.inference.executor import Executor
+from serving.inference.job import Job
 from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
-from serving.rest.messages import Request, Response, html, refuse
+from serving.metrics import UNKNOWN, Metrics
+from serving.rest.messages import Request, Response, html, refuse, reject
+from serving.rest.open_inference import OpenInference
+from serving.rest.operations import FREE, Operations
+from serving.security import Security
 from serving.settings import Limits
 from serving.signature import Signature
 
-# What takes longer than this, by the average so far, goes to a thread: a hop costs about 0.1 ms, and while the
-# event loop computes nobody else is answered.
-_INLINE_SECONDS = 0.001
 # Longer bodies are read in a thread.
 _INLINE_BYTES = 64 << 10
 _ORIGIN = re.compile(r"https?://")
+_APIS = {"predict": "Predict", "classify": "Classify", "regress": "Regress", "status": "GetModelStatus"}
+_METHODS = {"classify": results.CLASSIFY, "regress": results.REGRESS}
+
+_UNAUTHENTICATED = replace(reject(401, "A bearer token is needed"), headers=b"WWW-Authenticate: Bearer\r\n")
+
+Replier = Callable[[Response], None]
 
 
 class App:
-    """Answers requests. Lives on the event loop; only `_compute` and what it calls run in threads.
+    """Answers requests. Lives on the event loop; only what reads and computes runs in threads.
 
     Args:
         models: what there is to serve.
+        executor: computes.
+        operations: paths that TensorFlow Serving does not have.
+        security: who may ask.
+        access: gets a line for each request; None for none.
     """
 
-    def __init__(self, models: Models, limits: Limits) -> None:
+    def __init__(
+        self,
+        models: Models,
+        limits: Limits,
+        executor: Executor,
+        metrics: Metrics,
+        operations: Operations,
+        security: Security,
+        access: AccessLog | None,
+    ) -> None:
         self._models = models
         self._limits = limits
-        self._pool = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="predict")
-        self._pending = 0
-        # Set when the server is about to stop: load balancers shall look elsewhere.
-        self.draining = False
+        self._executor = executor
+        self._metrics = metrics
+        self._operations = operations
+        self._open = OpenInference(models, limits, executor, metrics, operations)
+        self._security = security
+        self._access = access
 
-    def answer(self, request: Request) -> Response | asyncio.Future[Response]:
-        """The response, or a future of it. Never raises: what goes wrong is a response too."""
+    @property
+    def draining(self) -> bool:
+        return self._operations.draining
+
+    def answer(self, request: Request, reply: Replier) -> None:
+        """Answer a request, now or later, on the event loop. Never raises: what goes wrong is a response too."""
+        if self._access is not None:
+            reply = self._logged(self._access, request, reply)
         try:
-            if paths.API.fullmatch(request.path):
-                return self._api(request)
-            return self._own(request)
+            if not self._security.admits(request.authorization) and request.path not in FREE:
+                reply(_UNAUTHENTICATED)
+            elif paths.API.fullmatch(request.path):
+                self._api(request, reply)
+            elif request.path.startswith("/v2"):
+                self._open.answer(request, reply)
+            else:
+                reply(self._operations.answer(request))
         except ServingError as error:
-            return refuse(error)
+            reply(refuse(error))
         except Exception:
             log.error("fault", trace=True, method=request.method, path=request.path)
-            return refuse(Internal("The server failed on this request; its log says more"))
+            reply(refuse(Internal("The server failed on this request; its log says more")))
 
-    def close(self) -> None:
-        """Wait for no thread: the requests in flight were answered, or given up."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+    @staticmethod
+    def _logged(access: AccessLog, request: Request, reply: Replier) -> Replier:
+        """Reply, and write a line."""
+        began = time.perf_counter()
 
-    def _api(self, request: Request) -> Response | asyncio.Future[Response]:
+        def answered(response: Response) -> None:
+            reply(response)
+            access.add(
+                began,
+                client=request.client,
+                method=request.method,
+                path=request.path,
+                status=response.status,
+                received=len(request.body),
+                sent=len(response.body),
+            )
+
+        return answered
+
+    def _api(self, request: Request, reply: Replier) -> None:
         if request.method == "OPTIONS":
             # A preflight gets no headers to go with it: cross-origin requests are not enabled.
-            return Response(200 if _ORIGIN.search(request.origin) else 400)
+            reply(Response(200 if _ORIGIN.search(request.origin) else 400))
+            return
         if request.method == "TRACE":
-            return html(501)
+            reply(html(501))
+            return
         target = paths.parse(request.method, request.path)
-        if target.verb == "status":
-            return Response(200, views.status(self._models.status(target)))
-        if target.verb == "metadata":
-            servable = self._models.find(target)
-            return Response(200, views.metadata(servable.model, servable.version, servable.signatures))
-        return self._predict(target, request.body)
+        counted = self._counted(target, reply)
+        try:
+            if target.verb == "status":
+                counted(views.status(self._models.status(target)))
+            elif target.verb == "metadata":
+                servable = self._models.find(target)
+                counted(views.metadata(servable.model, servable.version, servable.signatures))
+            else:
+                self._run(target, request.body, counted)
+        except ServingError as error:
+            counted(error)
 
-    def _own(self, request: Request) -> Response:
-        """Paths that TensorFlow Serving does not have."""
-        path = request.path.partition("?")[0]
-        if path == "/healthz" and request.method in ("GET", "HEAD"):
-            return Response(200, b'{"status": "alive"}\n')
-        if path == "/readyz" and request.method in ("GET", "HEAD"):
-            reasons = ["the server is stopping"] if self.draining else self._models.unready()
-            body = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
-            return Response(503 if reasons else 200, json.dumps(body).encode() + b"\n")
-        return html(404)
+    def _counted(self, target: Target, reply: Replier) -> Callable[[Any], None]:
+        """Reply with a body or an error, and count it."""
+        began = time.perf_counter()
 
-    def _predict(self, target: Target, body: bytes) -> Response | asyncio.Future[Response]:
+        def answered(result: Any) -> None:
+            failed = isinstance(result, ServingError)
+            model = target.model if target.model in self._models.by_name else UNKNOWN
+            self._metrics.asked(
+                model,
+                _APIS.get(target.verb, "GetModelMetadata"),
+                "REST",
+                result.code.name if failed else "OK",
+                time.perf_counter() - began,
+            )
+            reply(refuse(result) if failed else Response(200, result))
+
+        return answered
+
+    def _run(self, target: Target, body: bytes, reply: Callable[[Any], None]) -> None:
         # Whether there is such a version is found out now, and told when the body was found to be JSON.
         try:
             found: Servable | ServingError = self._models.find(target)
         except ServingError as error:
             found = error
-        if len(body) > _INLINE_BYTES:
-            return self._away(found, lambda: self._compute(found, self._read(target, found, body)))
-        call = self._read(target, found, body)
-        assert isinstance(found, Servable)  # reading raises otherwise
-        if call.rows * found.row_seconds <= _INLINE_SECONDS:
-            return self._compute(found, call)
-        return self._away(found, lambda: self._compute(found, call))
+        deadline = time.monotonic() + self._limits.request_seconds
+        if len(body) > _INLINE_BYTES and isinstance(found, Servable):
 
-    def _read(self, target: Target, found: Servable | ServingError, body: bytes) -> Predict:
+            def work() -> Any:
+                assert isinstance(found, Servable)
+                return self._executor.run(found, self._job(target, found, body, reply, deadline))
+
+            self._executor.away(found, work, reply)
+            return
+        job = self._job(target, found, body, reply, deadline)
+        assert isinstance(found, Servable)  # reading raises otherwise
+        self._executor.submit(found, job)
+
+    def _job(
+        self, target: Target, found: Servable | ServingError, body: bytes, reply: Callable[[Any], None], deadline: float
+    ) -> Job:
+        """A body as a job."""
+        if target.verb != "predict":
+            call = request.examples(body, _METHODS[target.verb])
+            self._bound(call.rows)
+            if isinstance(found, ServingError):
+                raise found
+            signature = results.find(found.signatures, call.name, call.method)
+            api = _APIS[target.verb]
+            return Job(signature, call.inputs(signature), call.rows, call.answer, reply, deadline, api)
+        read = self._predict(found, body)
+        self._bound(read.rows)
+        return Job(read.signature, read.inputs, read.rows, read.answer, reply, deadline)
+
+    @staticmethod
+    def _predict(found: Servable | ServingError, body: bytes) -> Predict:
+        if isinstance(found, Servable):
+            for bodies in found.bodies.values():
+                if (call := bodies.read(body)) is not None:
+                    return call
+
         def lookup(name: str) -> Signature:
             if isinstance(found, ServingError):
                 raise found
@@ -108,50 +197,8 @@ class App:
                 raise InvalidArgument(f'Serving signature name: "{name}" not found in signature def')
             return found.signatures[name]
 
-        if target.verb != "predict":
-            request.examples(body, target.verb, lookup)
-        if isinstance(found, Servable):
-            for bodies in found.bodies.values():
-                if (call := bodies.read(body)) is not None:
-                    return self._bounded(call)
-        return self._bounded(request.predict(body, lookup))
+        return request.predict(body, lookup)
 
-    def _bounded(self, call: Predict) -> Predict:
-        if call.rows > self._limits.rows:
-            raise InvalidArgument(f"The request has {call.rows} rows, this server takes at most {self._limits.rows}")
-        return call
-
-    @staticmethod
-    def _compute(servable: Servable | ServingError, call: Predict) -> Response:
-        assert isinstance(servable, Servable)
-        began = time.perf_counter()
-        body = call.answer(run(servable.engine, call.signature, call.inputs))
-        servable.observe(time.perf_counter() - began, call.rows)
-        return Response(200, body)
-
-    def _away(self, found: Servable | ServingError, work: Callable[[], Response]) -> asyncio.Future[Response]:
-        """Do work in a thread, holding the version that it needs."""
-        if self._pending >= self._limits.pending:
-            raise ResourceExhausted(f"{self._pending} requests are waiting, this server keeps no more")
-        self._pending += 1
-        if isinstance(found, Servable):
-            found.users += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _guarded, work)
-
-        def done(_: asyncio.Future[Response]) -> None:
-            self._pending -= 1
-            if isinstance(found, Servable):
-                found.users -= 1
-
-        future.add_done_callback(done)
-        return future
-
-
-def _guarded(work: Callable[[], Response]) -> Response:
-    try:
-        return work()
-    except ServingError as error:
-        return refuse(error)
-    except Exception:
-        log.error("fault", trace=True)
-        return refuse(Internal("The server failed on this request; its log says more"))
+    def _bound(self, rows: int) -> None:
+        if rows > self._limits.rows:
+            raise InvalidArgument(f"The request has {rows} rows, this server takes at most {self._limits.rows}")

@@ -38,7 +38,9 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._parser = httptools.HttpRequestParser(self)
         self._queue: deque[Request] = deque()
-        self._busy = False
+        self._busy = False  # a request is being answered
+        self._answering = False  # the queue is being worked through
+        self._paused = False  # nothing is read for now: enough is waiting
         self._blocked = False  # the client does not take its response
         self._closing = False  # nothing is read any more
         self._last = False  # the next response is the last
@@ -48,7 +50,8 @@ class Connection(asyncio.Protocol):
         self._url, self._body = bytearray(), bytearray()
         self._head = 0
         self._gzip = self._expects = False
-        self._origin = b""
+        self._origin = self._authorization = b""
+        self._client = ""
         self.deadline = time.monotonic() + self._limits.idle_seconds
 
     # From the transport.
@@ -56,6 +59,7 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's.
         self._transport = cast(asyncio.Transport, transport)
+        self._client = str((transport.get_extra_info("peername") or ("",))[0])
         if not self._server.admit(self):
             self._fail(reject(503, "This server has as many connections as it takes"))
 
@@ -113,6 +117,8 @@ class Connection(asyncio.Protocol):
             self._gzip = b"gzip" in value
         elif name == b"origin":
             self._origin = value
+        elif name == b"authorization":
+            self._authorization = value
         elif name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
 
@@ -149,6 +155,8 @@ class Connection(asyncio.Protocol):
                 path,
                 inflated if self._gzip and inflated is not None else body,
                 self._origin.decode("latin-1"),
+                self._authorization.decode("utf-8", "surrogateescape"),
+                self._client,
                 self._parser.should_keep_alive(),
             )
         )
@@ -156,6 +164,7 @@ class Connection(asyncio.Protocol):
             self._next()
         elif len(self._queue) >= _MAX_QUEUE and self._transport:
             self._transport.pause_reading()
+            self._paused = True
 
     # From the server.
 
@@ -183,25 +192,24 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Answer what is in the queue, until an answer takes its time."""
+        if self._answering:
+            return  # the loop below goes on
+        self._answering = True
         while self._queue and not self._busy and not self._closing:
             request = self._queue.popleft()
-            answer = self._server.app.answer(request)
-            if isinstance(answer, Response):
-                self._send(request, answer)
-            else:
-                self._busy = True
-                answer.add_done_callback(partial(self._done, request))
+            self._busy = True
+            self._server.app.answer(request, partial(self._done, request))
+        self._answering = False
 
-    def _done(self, request: Request, future: asyncio.Future[Response]) -> None:
+    def _done(self, request: Request, response: Response) -> None:
         self._busy = False
         if self._transport is None:
             return
-        if future.cancelled():
-            self._abort()
-            return
-        self._send(request, future.result())
+        self._send(request, response)
         if not self._closing:
-            self._transport.resume_reading()
+            if self._paused:
+                self._paused = False
+                self._transport.resume_reading()
             self._next()
 
     def _send(self, request: Request, response: Response) -> None:
@@ -261,7 +269,7 @@ class Connection(asyncio.Protocol):
         self._url, self._body = bytearray(), bytearray()
         self._head = 0
         self._gzip = self._expects = False
-        self._origin = b""
+        self._origin = self._authorization = b""
 
     def _wait(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds

@@ -23,7 +23,8 @@ class Request:
         method: as sent.
         path: with its query; bytes that are not UTF-8 are surrogate escapes.
         body: after gzip.
-        origin: the header of that name; empty if there was none.
+        origin, authorization: the headers of those names; empty if there were none.
+        client: its address.
         keep_alive: whether the client takes another response on this connection.
     """
 
@@ -31,6 +32,8 @@ class Request:
     path: str
     body: bytes
     origin: str = ""
+    authorization: str = ""
+    client: str = ""
     keep_alive: bool = True
 
 
@@ -42,11 +45,13 @@ class Response:
         status: the HTTP status.
         body: may be empty.
         kind: content type.
+        headers: more of them, each with its end of line.
     """
 
     status: int
     body: bytes = b""
     kind: bytes = JSON
+    headers: bytes = b""
 
     def encode(self, close: bool, with_body: bool = True) -> bytes:
         """The bytes on the wire. `with_body`: False for HEAD, where only the body's length is told."""
@@ -54,6 +59,7 @@ class Response:
             (
                 b"HTTP/1.1 %d %b\r\nContent-Type: %b\r\nDate: %b\r\nContent-Length: %d\r\n"
                 % (self.status, _TEXT.get(self.status, b""), self.kind, _date(), len(self.body)),
+                self.headers,
                 b"Connection: close\r\n\r\n" if close else b"\r\n",
                 self.body if with_body else b"",
             )

@@ -8,6 +8,8 @@ import time
 from serving.errors import EnvironmentFault
 from serving.rest.app import App
 from serving.rest.connection import Connection
+from serving.rest.operations import Operations
+from serving.security import Security
 from serving.settings import Settings
 
 _SWEEP_SECONDS = 0.5
@@ -21,11 +23,14 @@ class Server:
     Attributes:
         settings: with the limits.
         app: answers requests.
+        operations: is told of connections.
     """
 
-    def __init__(self, settings: Settings, app: App) -> None:
+    def __init__(self, settings: Settings, app: App, operations: Operations, security: Security) -> None:
         self.settings = settings
+        self._security = security
         self.app = app
+        self._operations = operations
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None
 
@@ -38,14 +43,15 @@ class Server:
         host, port = self.settings.host, self.settings.rest_port
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: Connection(self), host, port, backlog=_BACKLOG
+                lambda: Connection(self), host, port, backlog=_BACKLOG, ssl=self._security.context
             )
         except OSError as error:
             raise EnvironmentFault(
                 f"Cannot listen on {host}:{port}: {error.strerror or error}.", "Choose another with --rest-port."
             ) from error
         port = self._listener.sockets[0].getsockname()[1]
-        return f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "https" if self._security.context else "http"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     async def sweep(self) -> None:
         """Close what is too slow, for ever."""
@@ -56,13 +62,11 @@ class Server:
                 connection.expire()
 
     async def stop(self) -> bool:
-        """Become unready, close the listener, and let requests in flight finish.
+        """Close the listener, and let requests in flight finish.
 
         Returns:
             Whether all of them did in time.
         """
-        self.app.draining = True
-        await asyncio.sleep(self.settings.drain_delay)
         if self._listener is not None:
             self._listener.close()
         end = time.monotonic() + self.settings.drain_seconds
@@ -78,8 +82,10 @@ class Server:
     def admit(self, connection: Connection) -> bool:
         """Count a connection in; False if there are too many."""
         self._connections.add(connection)
+        self._operations.connections = len(self._connections)
         return len(self._connections) <= self.settings.limits.connections
 
     def discard(self, connection: Connection) -> None:
         """Count a connection out."""
         self._connections.discard(connection)
+        self._operations.connections = len(self._connections)

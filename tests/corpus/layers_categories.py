@@ -94,6 +94,16 @@ MODELS = (
     layer("StringLookup/invert", of(vocabulary=_VOCABULARY, invert=True), (3,), dtype="int64", data=integers(0, 4, 3)),
     layer("Hashing/int", of(5), (3,), dtype="int64", data=integers(0, 50, 3)),
     layer("Hashing/one_hot", of(5, output_mode="one_hot"), (1,), dtype="int64", data=integers(0, 50, 1)),
+    layer("Hashing/bytes", of(5), (3,), dtype="int8", data=integers(-128, 127, 3, dtype="int8"), fast=True),
+    layer("Hashing/flags", of(5), (3,), dtype="bool", data=integers(0, 1, 3, dtype="bool")),
+    layer(
+        "Hashing/remainder",
+        of(5, salt=[3, 4]),
+        (3,),
+        dtype="int64",
+        how=lambda f, x: f(x % 30),
+        data=integers(-99, 99, 3),
+    ),
     _string("Hashing/string", of(5), words(_WORDS, 3)),
     _string("Hashing/salt", of(5, salt=[3, 4]), words(_WORDS, 3)),
     layer(

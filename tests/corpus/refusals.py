@@ -12,6 +12,10 @@ _HASH = (
     "The layer hashes the bytes of strings (FarmHash or SipHash; a number as its digits), and the format has no "
     "operation that reads them; --split keeps the layer as a SavedModel in front."
 )
+_UNBOUNDED = (
+    "The layer hashes numbers as text, which the format cannot; with the range of its integers declared "
+    "(--input x:int64:?,3:0..50) isomer makes a table of it."
+)
 _TEXT = (
     "The format has no operations that change the case of strings, replace in them and split them; --split keeps the "
     "layer as a SavedModel in front."
@@ -23,8 +27,8 @@ _NO_HASH = ("tflite", "onnx")
 # By model, then by format.
 REFUSALS: dict[str, dict[str, str]] = {
     "layers/StringLookup/two_oov": dict.fromkeys(_NO_HASH, _HASH),
-    "layers/Hashing/int": dict.fromkeys(_PORTABLE, _HASH),
-    "layers/Hashing/one_hot": dict.fromkeys(_PORTABLE, _HASH),
+    "layers/Hashing/int": dict.fromkeys(_PORTABLE, _UNBOUNDED),
+    "layers/Hashing/one_hot": dict.fromkeys(_PORTABLE, _UNBOUNDED),
     "layers/Hashing/string": dict.fromkeys(_NO_HASH, _HASH),
     "layers/Hashing/salt": dict.fromkeys(_PORTABLE, _HASH),
     "layers/HashedCrossing/plain": dict.fromkeys(_PORTABLE, _HASH),

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline import recipes
+from pipeline import datasets, heads, recipes, suitability
 from pipeline.errors import ModelError, UsageError
 
 GOOD = """\
@@ -27,7 +27,24 @@ def optimizer(steps_per_epoch):
 def callbacks():
     return [keras.callbacks.EarlyStopping("val_loss", restore_best_weights=True)]
 """
-NAMES = ("cnn", "lstm", "mlp", "softmax", "vit")
+DIGITS = ("cnn", "lstm", "mlp", "softmax", "vit")
+# Name: dataset, input, its shape, outputs with their last axis and what they mean.
+SMALL = {
+    "autoencoder": (
+        "digits",
+        "image",
+        (28, 28),
+        {"code": (8, "untrained"), "digit": (10, "classes"), "restored": (28, "numbers")},
+    ),
+    "gru": ("waves", "wave", (48, 1), {"probabilities": (3, "classes")}),
+    "housing": ("housing", "house", (4,), {"price": (1, "numbers")}),
+    "loan": ("loan", "applicant", (5,), {"repaid": (1, "binary")}),
+    "perceptron": ("xor", "point", (2,), {"chance": (1, "binary")}),
+    "rings": ("rings", "point", (2,), {"inner": (1, "binary")}),
+    "spirals": ("spirals", "point", (2,), {"probabilities": (3, "classes")}),
+    "tabular": ("tabular", "columns", (10,), {"probabilities": (2, "classes")}),
+    "xor": ("xor", "point", (2,), {"chance": (1, "binary")}),
+}
 
 
 def write(folder: Path, source: str, name: str = "mine.py") -> Path:
@@ -36,12 +53,32 @@ def write(folder: Path, source: str, name: str = "mine.py") -> Path:
     return path
 
 
-def test_the_five_recipes_are_there_by_name() -> None:
-    assert recipes.names() == NAMES
-    assert all(recipes.find(name).is_file() for name in NAMES)
+def test_the_recipes_are_there_by_name() -> None:
+    assert recipes.names() == tuple(sorted((*DIGITS, *SMALL)))
+    assert all(recipes.find(name).is_file() for name in recipes.names())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", SMALL)
+def test_a_small_recipe_reads_its_dataset_and_says_what_its_outputs_mean(name: str) -> None:
+    dataset, entry, shape, outputs = SMALL[name]
+    recipe, data = recipes.load(name), datasets.load(dataset)
+    model = recipe.build()
+    assert (model.name, model.inputs[0].name, model.inputs[0].shape[1:]) == (name, entry, shape)
+    assert recipe.dataset == dataset and data.x_train.shape[1:] == shape
+    assert recipe.optimizer(10) and recipe.callbacks()
+    suitability.require(recipe, model, data.x_train, data.y_train)
+    found = heads.find(recipe, model, data.x_train[:2], data.y_train[:2])
+    assert {head.output: (head.units, str(head.kind)) for head in found} == outputs
+    expected = {
+        "classes": ("softmax",),
+        "binary": ("sigmoid",),
+        "numbers": ("linear", "sigmoid"),
+        "untrained": ("linear",),
+    }
+    assert all(head.activation in expected[head.kind] for head in found)
+
+
+@pytest.mark.parametrize("name", DIGITS)
 def test_every_recipe_keeps_the_promises_of_the_house(name: str) -> None:
     recipe = recipes.load(name)
     model = recipe.build()
@@ -66,7 +103,7 @@ def test_a_recipe_anywhere_is_loaded_by_path_and_leaves_no_trace(tmp_path: Path)
 
 
 @pytest.mark.parametrize(
-    ("asked", "answer"), [("cmn", "'cnn'"), ("MLP", "'mlp'"), ("zzz", "softmax, vit"), ("no/such.py", "no/such.py")]
+    ("asked", "answer"), [("cmn", "'cnn'"), ("MLP", "'mlp'"), ("zzz", "vit, xor"), ("no/such.py", "no/such.py")]
 )
 def test_an_unknown_recipe_gets_a_suggestion(asked: str, answer: str) -> None:
     with pytest.raises(UsageError) as caught:
@@ -85,7 +122,9 @@ def test_an_unknown_recipe_gets_a_suggestion(asked: str, answer: str) -> None:
         (GOOD.replace("epochs = 2", "epochs = 'two'"), ["'epochs'", "a str, not int"]),
         (GOOD.replace("epochs = 2", "epochs = 0"), ["'epochs'", "0, not a positive number"]),
         (GOOD.replace("def build", "def built"), ["does not define 'build'"]),
-        (GOOD.replace('["accuracy"]', "[]"), ["'metrics'", "accuracy"]),
+        (GOOD.replace('["accuracy"]', "[]"), ["'metrics'", "empty"]),
+        (GOOD.replace('["accuracy"]', "'accuracy'"), ["'metrics'", "a str, not list or tuple or dict"]),
+        (GOOD + "targets = 3\n", ["'targets'", "an int, not a function"]),
         (GOOD + "augment = 3\n", ["'augment'", "an int, not a function"]),
     ],
 )

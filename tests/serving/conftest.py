@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,11 +14,32 @@ from live import Live, serving
 
 
 @pytest.fixture(scope="session")
-def contract(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
-    """A server of the models in `foreign`: --no-gate, since they have no certificates."""
+def models(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The models in `foreign`, as ONNX."""
     root = tmp_path_factory.mktemp("foreign")
     foreign.write(root)
-    with serving(root, "--no-gate") as live:
+    return root
+
+
+@pytest.fixture(scope="session")
+def contract(request: pytest.FixtureRequest) -> Iterator[Live]:
+    """A server of those models: --no-gate, since they have no certificates. Or any server that is named."""
+    if rest := os.environ.get("ISOMER_SERVING_REST"):
+        yield Live.elsewhere(rest, os.environ.get("ISOMER_SERVING_GRPC", ""))
+        return
+    with serving(request.getfixturevalue("models"), "--no-gate") as live:
+        yield live
+
+
+@pytest.fixture(scope="session")
+def tensorflow_contract(models: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
+    """A server of the same models as SavedModels, through their models.config."""
+    root = tmp_path_factory.mktemp("saved")
+    shutil.copytree(models, root, dirs_exist_ok=True)
+    foreign.write_saved_models(root)
+    file = root / "models.config"
+    file.write_text(foreign.config(root))
+    with serving(None, "--model-config-file", str(file), "--no-gate", "--engine", "savedmodel") as live:
         yield live
 
 

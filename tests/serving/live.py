@@ -42,10 +42,17 @@ class Answer:
 class Live:
     """A running server."""
 
-    process: subprocess.Popen[str]
+    process: subprocess.Popen[str] | None
     lines: list[str] = field(default_factory=list)
     host: str = ""
     port: int = 0
+    grpc: str = ""
+
+    @classmethod
+    def elsewhere(cls, rest: str, grpc: str) -> Live:
+        """A server that runs already."""
+        host, _, port = rest.rpartition(":")
+        return cls(None, [], host, int(port), grpc)
 
     def request(self, method: str, path: str, body: bytes | str | None = None, **headers: str) -> Answer:
         """One request on a connection of its own."""
@@ -61,8 +68,8 @@ class Live:
     def get(self, path: str) -> Answer:
         return self.request("GET", path)
 
-    def predict(self, model: str, document: Any, version: int | None = None) -> Answer:
-        where = "" if version is None else f"/versions/{version}"
+    def predict(self, model: str, document: Any, version: int | None = None, label: str = "") -> Answer:
+        where = f"/labels/{label}" if label else "" if version is None else f"/versions/{version}"
         return self.request("POST", f"/v1/models/{model}{where}:predict", json.dumps(document))
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -77,6 +84,7 @@ class Live:
 
     def stop(self) -> int:
         """SIGTERM; returns the exit code."""
+        assert self.process is not None
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(PATIENCE)
 
@@ -93,11 +101,11 @@ def until(condition: Callable[[], Any], what: str) -> Any:
 
 @contextmanager
 def serving(
-    root: Path, *options: str, command: Sequence[str] = ("-m", "serving"), ready: bool = True
+    root: Path | None, *options: str, command: Sequence[str] = ("-m", "serving"), ready: bool = True
 ) -> Iterator[Live]:
     """A server on a free port, killed in the end."""
     process = subprocess.Popen(
-        [sys.executable, *command, str(root), "--rest-port", "0", *options],
+        [sys.executable, *command, *([str(root)] if root else []), "--rest-port", "0", "--grpc-port", "0", *options],
         stderr=subprocess.PIPE,
         text=True,
         cwd=ROOT,
@@ -117,6 +125,7 @@ def serving(
         assert found is not True, "".join(live.lines)
         live.host, _, port = found[0]["address"].removeprefix("http://").rpartition(":")
         live.port = int(port)
+        live.grpc = found[0]["grpc"] or ""
         if ready:
             until(lambda: live.get("/readyz").status == 200, "ready: " + "".join(live.lines))
         yield live

@@ -60,11 +60,11 @@ def rename_output(version: Path) -> None:
     seal(version, "onnx/float32.onnx")
 
 
-def fail_cell(version: Path) -> None:
+def fail_cells(version: Path, *runtimes: str) -> None:
     path = version / "certificate.json"
     document = json.loads(path.read_text())
     for cell in document["cells"]:
-        cell["verdict"] = "FAIL" if cell["runtime"] in ("onnxruntime", "litert") else cell["verdict"]
+        cell["verdict"] = "FAIL" if cell["runtime"] in runtimes else cell["verdict"]
     path.write_text(json.dumps(document))
     seal(version, "certificate.json")
 
@@ -79,7 +79,11 @@ BROKEN = {
     "no manifest": (lambda v: (v / "manifest.json").unlink(), "FAILED_PRECONDITION", "no manifest.json"),
     "half a manifest": (lambda v: (v / "manifest.json").write_text("{"), "DATA_LOSS", "manifest.json"),
     "other schema": (lambda v: (v / "manifest.json").write_text('{"schema": "x/1"}'), "FAILED_PRECONDITION", "'x/1'"),
-    "failed cells": (fail_cell, "FAILED_PRECONDITION", "no onnx artifact passed in onnxruntime on the CPU"),
+    "failed cells": (
+        lambda v: fail_cells(v, "onnxruntime", "litert", "tensorflow"),
+        "FAILED_PRECONDITION",
+        "no onnx artifact passed in onnxruntime on the CPU",
+    ),
 }
 
 
@@ -107,15 +111,15 @@ def test_the_gate_refuses(root: Path, how: str) -> None:
     assert words in caught.value.message
 
 
-def test_auto_takes_the_next_engine_whose_cell_passed(root: Path) -> None:
+@pytest.mark.parametrize(
+    ("failed", "artifact"),
+    [(["onnxruntime"], "tflite/float32.tflite"), (["onnxruntime", "litert"], ".")],
+    ids=["tflite", "savedmodel"],
+)
+def test_auto_takes_the_next_engine_whose_cell_passed(root: Path, failed: list[str], artifact: str) -> None:
     version = root / "tiny" / "1"
-    path = version / "certificate.json"
-    document = json.loads(path.read_text())
-    for cell in document["cells"]:
-        cell["verdict"] = "FAIL" if cell["runtime"] == "onnxruntime" else cell["verdict"]
-    path.write_text(json.dumps(document))
-    seal(version, "certificate.json")
-    assert load("tiny", 1, version, "auto", True, 1).artifact == "tflite/float32.tflite"
+    fail_cells(version, *failed)
+    assert load("tiny", 1, version, "auto", True, 1).artifact == artifact
 
 
 @pytest.mark.parametrize("how", ["a byte", "weights"])
@@ -256,6 +260,11 @@ def test_start_faults_have_one_message_and_a_code(tmp_path: Path) -> None:
     assert "error: There is no directory" in missing.stderr
     unknown = start(str(tmp_path), "--engine", "x")
     assert unknown.returncode == 2
+    file = tmp_path / "models.config"
+    file.write_text("model_config_list { config { name: 'm' base_path: 'm' model_platform: 'tensorflow' } }")
+    relative = start("--model-config-file", str(file))
+    assert relative.returncode == 2
+    assert "Expected model m to have an absolute path" in relative.stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = start(str(tmp_path), "--rest-port", str(taken.getsockname()[1]))
     assert busy.returncode == 3

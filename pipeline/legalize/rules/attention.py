@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from pipeline.legalize.products import joint, matmul, repeat
 from pipeline.legalize.registry import FORMATS, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import product, reshape, sizes, transpose
 
@@ -42,26 +43,13 @@ def broadcast_product(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
     flat = [math.prod(1 if d == 1 else 2 for d in t.shape.as_list()[:-2]) for t in (x, y)]
     if 1 in flat or (x.shape.rank == y.shape.rank and not _broadcasts(x, y)):
         return None
-    x, y = _repeat(x, y), _repeat(y, x)
+    x, y = repeat(x, y), repeat(y, x)
     return tf.matmul(x, y, adjoint_a=op.get_attr("adj_x"), adjoint_b=op.get_attr("adj_y"))
 
 
 def _broadcasts(x: Any, y: Any) -> bool:
     pairs = zip(x.shape.as_list()[:-2], y.shape.as_list()[:-2], strict=True)
     return any((a == 1) != (b == 1) for a, b in pairs)
-
-
-def _repeat(tensor: Any, other: Any) -> Any:
-    """The tensor broadcast to the other's leading axes."""
-    own, theirs = sizes(tensor)[:-2], sizes(other)[:-2]
-    rank = max(len(own), len(theirs))
-    own, theirs = ([1] * (rank - len(d)) + d for d in (own, theirs))
-    if all(
-        not (isinstance(a, int) and a == 1) or (isinstance(b, int) and b == 1) for a, b in zip(own, theirs, strict=True)
-    ):
-        return tensor
-    joint = [_joint(a, b) for a, b in zip(own, theirs, strict=True)]
-    return tf.broadcast_to(tensor, tf.stack([*joint, *sizes(tensor)[-2:]]))
 
 
 def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, result: str) -> Any:
@@ -77,7 +65,7 @@ def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, resu
     left = [c for c in x_kept if c not in y_kept]
     right = [c for c in y_kept if c not in x_kept]
     x_size, y_size = dict(zip(x_kept, sizes(x), strict=True)), dict(zip(y_kept, sizes(y), strict=True))
-    size = {c: _joint(x_size.get(c, 1), y_size.get(c, 1)) for c in {*x_kept, *y_kept}}
+    size = {c: joint(x_size.get(c, 1), y_size.get(c, 1)) for c in {*x_kept, *y_kept}}
 
     def shape(own: dict[str, Any], *groups: list[str]) -> list[Any]:
         # A size of one under an ellipsis broadcasts, and is repeated below.
@@ -88,7 +76,7 @@ def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, resu
     y = transpose(rewriter, y, [y_kept.index(c) for c in [*batch, *summed, *right]])
     x = reshape(rewriter, x, shape(x_size, left, summed))
     y = reshape(rewriter, y, shape(y_size, summed, right))
-    z = reshape(rewriter, tf.matmul(_repeat(x, y), _repeat(y, x)), [size[c] for c in [*batch, *left, *right]])
+    z = reshape(rewriter, matmul(rewriter, repeat(x, y), repeat(y, x)), [size[c] for c in [*batch, *left, *right]])
     order = [*batch, *left, *right]
     return transpose(rewriter, z, [order.index(c) for c in result])
 
@@ -105,13 +93,6 @@ def _take_diagonals(rewriter: Rewriter, x: Any, axes: str) -> tuple[Any, str]:
         x = tf.reduce_sum(tf.where(tf.equal(*shaped), x, tf.zeros_like(x)), second)
         axes = axes[:second] + axes[second + 1 :]
     return x, axes
-
-
-def _joint(a: Any, b: Any) -> Any:
-    """The size of two that are equal or broadcast; the static one if there is one."""
-    if isinstance(a, int):
-        return b if a == 1 else a
-    return a if isinstance(b, int) and b == 1 else b
 
 
 def _reduce(tensor: Any, axes: str, kept: list[str]) -> Any:

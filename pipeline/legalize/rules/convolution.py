@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.convolve import convolve, explicit_if_dilated, groups, is_depthwise, needs_two_dimensions
+from pipeline.legalize.convolve import (
+    convolve,
+    explicit_if_dilated,
+    groups,
+    is_depthwise,
+    needs_two_dimensions,
+    padded,
+)
 from pipeline.legalize.registry import EVERY, FORMATS, ONNX, ORACLE, TFJS, rule
 from pipeline.legalize.shapes import sizes
 from pipeline.legalize.windows import SAME, VALID, Window, is_channels_first, pad_axis, to_first, to_last, window_of
@@ -83,6 +90,25 @@ def count_same_padding(rewriter: Rewriter, op: Any, x: Any, kernel: Any) -> Any:
     if explicit_if_dilated(kernel, window_of(op)) == window_of(op):
         return None
     return convolve(rewriter, x, kernel, window_of(op))
+
+
+@rule(
+    "Conv2D",
+    "Conv3D",
+    "DepthwiseConv2dNative",
+    targets=(TFJS, ORACLE),
+    why="A kernel shorter than its steps needs few zeros or none; TF.js' wasm kernels count below none.",
+)
+def leap_without_padding(rewriter: Rewriter, op: Any, x: Any, kernel: Any) -> Any:
+    if not isinstance(x, tf.Tensor) or is_channels_first(op) or None in kernel.shape.as_list():
+        return None
+    window = window_of(op)
+    if not window.leaps(kernel.shape.as_list()[:-2]):
+        return None
+    if op.type == "DepthwiseConv2dNative":
+        x, window = padded(x, kernel, window)
+        return tf.raw_ops.DepthwiseConv2dNative(input=x, filter=kernel, **window.attributes())
+    return convolve(rewriter, x, kernel, window)
 
 
 @rule(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import FORMATS, ONNX, ORACLE, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import product, sizes
 
@@ -194,11 +195,30 @@ def in_top_k_by_counting(rewriter: Rewriter, op: Any, predictions: Any, targets:
         k = op.get_attr("k")
     places = tf.cast(tf.range(sizes(predictions)[1]), targets.dtype)
     own = tf.equal(tf.expand_dims(targets, 1), places)
-    score = tf.reduce_sum(tf.where(own, predictions, tf.zeros_like(predictions)), 1, keepdims=True)
+    if rewriter.target == TFLITE:
+        # Taken as it is: a sum takes subnormal numbers for zero, and a comparison does not.
+        rows, classes = sizes(predictions)
+        column = tf.clip_by_value(tf.cast(targets, tf.int32), 0, classes - 1)
+        score = tf.expand_dims(tf.gather_nd(predictions, tf.stack([tf.range(rows), column], 1)), 1)
+    else:
+        score = tf.reduce_sum(tf.where(own, predictions, tf.zeros_like(predictions)), 1, keepdims=True)
     above = tf.reduce_sum(tf.cast(predictions > score, tf.int32), 1)
     # TensorFlow says no for a class that does not exist, and wherever a prediction is not finite.
     possible = tf.logical_and(tf.reduce_any(own, 1), tf.reduce_all(tf.abs(predictions) <= predictions.dtype.max, 1))
     return tf.logical_and(possible, above < tf.cast(k, tf.int32))
+
+
+@rule("ArgMax", "ArgMin", targets=(TFLITE,), why="The first place that holds the largest (smallest) number.")
+def first_of_largest(rewriter: Rewriter, op: Any, x: Any, axis: Any) -> Any:
+    known = rewriter.value(axis)
+    if x.dtype != tf.int64 or known is None:
+        return None
+    at = int(known) % x.shape.rank
+    best = (tf.reduce_max if op.type == "ArgMax" else tf.reduce_min)(x, at, keepdims=True)
+    size = sizes(x)[at]
+    places = tf.reshape(tf.range(size), [-1] + [1] * (x.shape.rank - at - 1))
+    first = tf.reduce_min(tf.where(tf.equal(x, best), places, size), at)
+    return tf.cast(first, promote(op.outputs[0].dtype, rewriter.target))
 
 
 @rule("HistogramFixedWidth", targets=FORMATS, why="The bin is the scaled value, cut off and clamped; bins are counted.")

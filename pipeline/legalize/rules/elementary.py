@@ -71,6 +71,20 @@ def sin_near_zero(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return _sin(x) if x.dtype == tf.float32 else None
 
 
+@rule(
+    "RealDiv",
+    targets=(TFLITE,),
+    why="sin(x) / x near zero is an even polynomial, within 1 ULP: the kernel takes subnormal numbers for zero.",
+)
+def sine_over_its_argument(rewriter: Rewriter, op: Any, sine: Any, x: Any) -> Any:
+    source = op.inputs[0].op
+    if source.type != "Sin" or source.inputs[0] is not op.inputs[1] or x.dtype != tf.float32:
+        return None
+    square = x * x
+    near = 1.0 + square * horner(square, fit(_sin_rest, 0.0, 1.0, 4))
+    return tf.where(square < 1.0, near, sine / x)
+
+
 @rule("Tan", targets=(TFLITE,), why="tan(x) = sin(x) / cos(x).")
 def tan_by_sin_and_cos(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return _sin(x) / tf.cos(x)
@@ -79,6 +93,21 @@ def tan_by_sin_and_cos(rewriter: Rewriter, op: Any, x: Any) -> Any:
 @rule("Atan", targets=(TFLITE,), why="atan(x) is the angle of the point (1, x).")
 def atan_by_atan2(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return tf.atan2(x, tf.ones_like(x))
+
+
+@rule(
+    "Atan2",
+    targets=(ONNX,),
+    why="The angle in the first quadrant from the magnitudes' quotient, mirrored by the signs, those of zeros too.",
+)
+def atan2_by_quadrants(rewriter: Rewriter, op: Any, y: Any, x: Any) -> Any:
+    rise, run = tf.abs(y), tf.abs(x)
+    # 0 / 0 is an angle of 0, and of two infinite sides one of a quarter turn.
+    alike = tf.where(rise > 0.0, tf.ones_like(rise), rise)
+    slope = tf.where(tf.equal(rise, run), alike, rise / run)
+    angle = tf.atan(slope)
+    angle = tf.where(_is_below(x), math.pi - angle, angle)
+    return tf.where(_is_below(y), -angle, angle)
 
 
 @rule(
@@ -196,7 +225,7 @@ def xdivy_by_definition(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
     why="The two float32 polynomials of Giles (2012) in log(1 - x^2), within 4 ULP of the result.",
 )
 def erfinv_by_giles(rewriter: Rewriter, op: Any, x: Any) -> Any:
-    return _erfinv(x, rewriter.target) if x.dtype == tf.float32 else None
+    return _erfinv(rewriter, x) if x.dtype == tf.float32 else None
 
 
 @rule(
@@ -217,6 +246,11 @@ def bessel_i0_by_series(rewriter: Rewriter, op: Any, x: Any) -> Any:
         return scaled
     root = tf.exp(0.5 * size)
     return scaled * root * root
+
+
+def _is_below(x: Any) -> Any:
+    """The sign bit of a number: negative, or a zero whose reciprocal is."""
+    return tf.logical_or(x < 0.0, tf.logical_and(tf.equal(x, 0.0), 1.0 / x < 0.0))
 
 
 def _log(x: Any, target: str) -> Any:
@@ -283,12 +317,12 @@ _ERFINV_TAIL = (
 )
 
 
-def _erfinv(x: Any, target: str) -> Any:
-    w = -_log((1.0 - x) * (1.0 + x), target)
+def _erfinv(rewriter: Rewriter, x: Any) -> Any:
+    w = -_log((1.0 - x) * (1.0 + x), rewriter.target)
     centre = horner(w - 2.5, _ERFINV_CENTRE)
     tail = horner(tf.sqrt(tf.maximum(w, 0.0)) - 3.0, _ERFINV_TAIL)
     inside = x * tf.where(w < 5.0, centre, tail)
-    return tf.where(tf.equal(tf.abs(x), 1.0), x * math.inf, inside)
+    return tf.where(tf.equal(tf.abs(x), 1.0), x * rewriter.constant(np.array(np.inf, np.float32)), inside)
 
 
 def _expm1_rest(x: np.ndarray) -> np.ndarray:

@@ -30,6 +30,18 @@ def integer_sign(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return tf.cast(x > zero, x.dtype) - tf.cast(x < zero, x.dtype)
 
 
+@rule(
+    "Minimum",
+    targets=(TFLITE,),
+    why="The smaller one by comparison: between 0 and 6 the converter takes integers for a Relu6, which they have not.",
+)
+def smaller_by_comparison(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
+    bounds = [rewriter.value(t) for t in (x, y)]
+    if not x.dtype.is_integer or not any(b is not None and b.size and (b == 6).all() for b in bounds):
+        return None
+    return tf.where(x < y, x, y)
+
+
 @rule("Pow", targets=(TFLITE,), why="A power with a small constant exponent is a product, by repeated squaring.")
 def integer_power(rewriter: Rewriter, op: Any, x: Any, exponent: Any) -> Any:
     known = rewriter.value(exponent)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.legalize.registry import FORMATS, TFLITE, rule
@@ -35,7 +36,7 @@ def center_before_scaling(rewriter: Rewriter, op: Any, a: Any, b: Any) -> Any:
 def rsqrt_of_zero(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if _is_positive(rewriter, x):
         return None
-    return tf.where(tf.equal(x, 0.0), float("inf"), tf.math.rsqrt(x))
+    return tf.where(tf.equal(x, 0.0), rewriter.constant(np.array(np.inf, np.float32)), tf.math.rsqrt(x))
 
 
 def _factors(tensor: Any) -> list[tuple[Any, Any]]:

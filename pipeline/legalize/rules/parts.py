@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import EVERY, FORMATS, ONNX, TFJS, TFLITE, rule
 from pipeline.legalize.rules.integer import floor_divide
 from pipeline.legalize.shapes import sizes
@@ -15,9 +14,8 @@ from pipeline.legalize.shapes import sizes
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
-_SPLIT = (tf.float32, tf.int32, tf.uint8, tf.int8, tf.int16)
+_SPLIT = (tf.float32, tf.int32)
 _JOINED = (tf.int32, tf.int64)
-_NARROW = (tf.int8, tf.uint8, tf.int16, tf.uint16)
 
 
 @rule("Split", targets=(TFLITE,), why="Equal parts are slices, one behind the other.")
@@ -122,42 +120,6 @@ def stitch_by_gather(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
     taken = np.zeros(order.max(initial=-1) + 1, np.int32)
     taken[order] = np.arange(len(order))
     return tf.gather(tf.concat(rows, 0), rewriter.constant(taken))
-
-
-@rule(
-    "Cast",
-    targets=(TFJS,),
-    why="A number is wrapped to the narrow type's range before the cast, which leaves it as it is.",
-)
-def wrap_to_narrow(rewriter: Rewriter, op: Any, x: Any) -> Any:
-    narrow = op.outputs[0].dtype
-    if narrow not in _NARROW or not (x.dtype.is_integer or x.dtype.is_floating) or op.inputs[0].dtype == narrow:
-        return None
-    return _wrap(rewriter, tf.cast(x, tf.int32), narrow)
-
-
-@rule(
-    "AddV2",
-    "Sub",
-    "Mul",
-    "Neg",
-    targets=(TFLITE,),
-    why="Narrow numbers are added as wider ones, and wrapped to their range.",
-)
-def narrow_arithmetic(rewriter: Rewriter, op: Any, *terms: Any) -> Any:
-    narrow = op.outputs[0].dtype
-    if narrow not in _NARROW:
-        return None
-    operate = {"AddV2": tf.add, "Sub": tf.subtract, "Mul": tf.multiply, "Neg": tf.negative}[op.type]
-    return _wrap(rewriter, operate(*(tf.cast(t, tf.int32) for t in terms)), narrow)
-
-
-def _wrap(rewriter: Rewriter, number: Any, narrow: Any) -> Any:
-    """An int32 tensor modulo the narrow type's range, in that type."""
-    size = rewriter.constant(np.array(1 << (8 * narrow.size), np.int32))
-    moved = number - narrow.min
-    wrapped = moved - floor_divide(rewriter, moved, size) * size + narrow.min
-    return tf.cast(wrapped, promote(narrow, rewriter.target))
 
 
 def _cut(x: Any, axis: int, start: Any, length: Any) -> Any:

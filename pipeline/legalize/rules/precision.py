@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.registry import TFJS, TFLITE, rule
+from pipeline.legalize.registry import FORMATS, rule
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
@@ -18,7 +18,7 @@ _EXACT_TERMS = 1 << 10
 
 @rule(
     "BatchMatMulV3",
-    targets=(TFLITE, TFJS),
+    targets=FORMATS,
     why="float32 adds up to 1024 products of int8 numbers without rounding; longer sums are cut, and joined in int32.",
 )
 def quantized_product(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:

@@ -100,6 +100,24 @@ CASES: tuple[Case, ...] = (
     Case("depth_as_channels", "open", stack(convolution(3, groups=2), shape=(None, None, None, 4)), ulp=16),
     Case("depth_as_channels", "normalized", stack(convolution(3, groups=2), norm, shape=_BOX), ulp=32),
     Case(
+        "leap_without_padding",
+        "some zeros",
+        stack(lambda random: layers.Conv2D(3, (3, 2), strides=4, padding="same"), shape=(15, 16, 3)),
+        ulp=16,
+    ),
+    Case(
+        "leap_without_padding",
+        "open, a kernel per channel",
+        stack(lambda random: layers.DepthwiseConv2D(3, strides=4, padding="same"), shape=(None, None, 3)),
+        ulp=16,
+    ),
+    Case(
+        "leap_without_padding",
+        "box",
+        stack(lambda random: layers.Conv3D(3, 2, strides=(3, 4, 3), padding="same"), shape=(9, 8, 7, 2)),
+        ulp=16,
+    ),
+    Case(
         "count_same_padding",
         "dilated attribute",
         function(

@@ -44,6 +44,8 @@ def _histogram(x: Any) -> Any:
 
 
 CASES: tuple[Case, ...] = (
+    Case("first_of_largest", "int64", function(lambda x: tf.argmax(x, 1), (4, 3), dtype="int64"), draw=between(-9, 9)),
+    Case("first_of_largest", "least", function(lambda x: tf.argmin(x, -1), (4, 3), dtype="int64"), draw=between(0, 2)),
     Case("one_hot_by_comparison", "float", function(lambda x: tf.one_hot(x, 5), (4,), dtype="int32"), draw=ANY),
     Case("one_hot_by_comparison", "axis", function(lambda x: tf.one_hot(x, 5, axis=1), (4,), dtype="int32"), draw=ANY),
     Case(

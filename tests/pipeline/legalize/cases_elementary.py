@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from rule_cases import Case, between, function
+from rule_cases import Case, among, between, function
 
 WIDE, TINY = between(-8, 8), between(-1e-6, 1e-6)
 
@@ -33,8 +33,11 @@ CASES: tuple[Case, ...] = (
     *of("log_near_one", tf.math.log, wide=between(0.01, 8), one=near_one, huge=huge),
     *of("softplus_without_overflow", tf.math.softplus, wide=between(-15, 15), large=between(80, 900)),
     *of("sin_near_zero", tf.sin, wide=between(-300, 300), tiny=TINY),
+    *of("sine_over_its_argument", lambda x: tf.sin(x) / x, wide=between(-30, 30), tiny=TINY),
     *of("tan_by_sin_and_cos", tf.tan, wide=between(-1.4, 1.4), tiny=TINY),
     *of("atan_by_atan2", tf.atan, wide=WIDE, tiny=TINY, huge=huge),
+    Case("atan2_by_quadrants", "any", function(tf.atan2, (7,), (7,)), draw=WIDE),
+    Case("atan2_by_quadrants", "axes", function(tf.atan2, (7,), (7,)), draw=among(0.0, -0.0, 2.0, -2.0)),
     *of("asin_by_halving", tf.asin, wide=between(-1, 1), tiny=TINY),
     *of("acos_by_halving", tf.acos, wide=between(-1, 1), one=between(0.9999, 1)),
     *of("sinh_by_exp", tf.sinh, wide=between(-4, 4), tiny=TINY),

@@ -23,6 +23,12 @@ def _not_zero(y: Any) -> Any:
 
 
 CASES: tuple[Case, ...] = (
+    Case(
+        "smaller_by_comparison",
+        "between 0 and 6",
+        function(lambda x: tf.clip_by_value(x, 0, 6), (5,), dtype="int32"),
+        draw=between(-9, 9),
+    ),
     Case("absolute_integer", "int64", function(tf.abs, (4,), dtype="int64"), draw=SMALL),
     Case("integer_sign", "int32", function(tf.sign, (4,), dtype="int32"), draw=SMALL),
     Case("integer_sign", "int64", function(tf.sign, (4,), dtype="int64"), draw=SMALL),

@@ -23,10 +23,6 @@ def _remainder(x: Any) -> Any:
     return tf.raw_ops.TruncateMod(x=x, y=tf.constant(0.3))
 
 
-def _through(narrow: Any) -> Any:
-    return function(lambda x: tf.cast(tf.cast(x, narrow), tf.int32), (4,), dtype="int32")
-
-
 CASES: tuple[Case, ...] = (
     Case("split_by_slices", "int64", function(lambda x: tf.split(x, 2, 1)[1], (4,), dtype="int64"), draw=SMALL),
     Case("split_by_slices", "bool", function(lambda x: tf.split(x, 2, 1)[1], (4, 3), dtype="bool"), draw=SMALL),
@@ -80,8 +76,4 @@ CASES: tuple[Case, ...] = (
         "at once",
         _stitch(lambda places, parts: tf.raw_ops.ParallelDynamicStitch(indices=places, data=parts)),
     ),
-    Case("wrap_to_narrow", "uint8", _through(tf.uint8), draw=between(-300, 600)),
-    Case("wrap_to_narrow", "int16", _through(tf.int16), draw=between(-70000, 70000)),
-    Case("narrow_arithmetic", "int8", function(lambda x: x * x - (-x), (4,), dtype="int8"), draw=between(-128, 127)),
-    Case("narrow_arithmetic", "uint8", function(lambda x: x + x, (4,), dtype="uint8"), draw=between(0, 255)),
 )

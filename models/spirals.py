@@ -1,0 +1,26 @@
+"""spirals: three intertwined arms. Logistic regression gets half of them right, two hidden layers about 98 %."""
+
+import keras
+from keras import layers
+
+dataset = "spirals"
+batch_size = 32
+epochs = 60
+loss = "sparse_categorical_crossentropy"
+metrics = ["accuracy"]
+
+
+def build():
+    point = keras.Input((2,), name="point")
+    x = layers.Dense(64, activation="relu", kernel_initializer="he_normal", name="hidden_1")(point)
+    x = layers.Dense(64, activation="relu", kernel_initializer="he_normal", name="hidden_2")(x)
+    probabilities = layers.Dense(3, activation="softmax", name="probabilities")(x)
+    return keras.Model(point, probabilities, name="spirals")
+
+
+def optimizer(steps_per_epoch):
+    return keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(1e-2, epochs * steps_per_epoch))
+
+
+def callbacks():
+    return [keras.callbacks.EarlyStopping("val_loss", patience=15, restore_best_weights=True)]

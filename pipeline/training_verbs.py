@@ -1,0 +1,92 @@
+"""The verbs of training on the command line: thin, as `cli` is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.errors import EXIT_PASS
+
+if TYPE_CHECKING:
+    from pipeline.terminal import Terminal
+
+EXIT_FINDINGS = 1
+
+Recipes = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path.")]
+Data = Annotated[Path | None, typer.Option(help="MNIST as .npz.")]
+Seed = Annotated[int, typer.Option(help="Of the training.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]
+Runs = Annotated[Path, typer.Option(help="Where trainings are kept and found again.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object per model on stdout, all else on stderr.")]
+
+Each = Callable[[Sequence[str], Callable[[str, "Terminal"], int], bool], None]
+
+
+def register(app: typer.Typer, each: Each) -> None:
+    """Add the verbs to the command line. `each` runs one on several models and ends with the worst exit code."""
+
+    @app.command(epilog="Example: isomer train cnn --seed 1")
+    def train(
+        models: Recipes,
+        data: Data = None,
+        seed: Seed = 0,
+        epochs: Epochs = None,
+        runs: Runs = Path("runs"),
+        tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs below this directory.")] = None,
+        json: Json = False,
+    ) -> None:
+        """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
+
+        def one(name: str, terminal: Terminal) -> int:
+            from pipeline import datasets, recipes, training
+
+            recipe = recipes.load(name)
+            dataset = datasets.load(recipe.dataset, data, download=True)
+            if dataset.notice:
+                terminal.notice(dataset.notice)
+            terminal.stage(recipe.name, f"training on {dataset.name}")
+            done = training.train(
+                recipe,
+                dataset,
+                seed=seed,
+                epochs=epochs,
+                directory=training.place(runs, dataset),
+                tensorboard=None if tensorboard is None else tensorboard / recipe.name,
+                progress=terminal.epoch,
+            )
+            if json:
+                terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
+            else:
+                terminal.out.print(
+                    f"{recipe.name}: {training.describe_test(done.receipt)} on the test set of {dataset.name} "
+                    f"(best epoch {done.receipt['best_epoch']}), kept in {done.path}",
+                    soft_wrap=True,
+                )
+            if dataset.notice:
+                terminal.notice(dataset.notice)
+            return EXIT_PASS
+
+        each(models, one, json)
+
+    @app.command(
+        epilog="Examples: isomer check mlp;  isomer check my/recipe.py --json. "
+        "Exit codes: 0 nothing found, 1 findings, 2 usage, 3 environment."
+    )
+    def check(recipes: Recipes, data: Data = None, seed: Seed = 0, json: Json = False) -> None:
+        """Examine recipes before they are trained, in under a minute each: what would spoil the training, and why."""
+
+        def one(name: str, terminal: Terminal) -> int:
+            from pipeline.checking import check as run
+            from pipeline.report.checkup import show
+
+            done = run(name, data=data, seed=seed, observer=terminal)
+            if json:
+                terminal.result(done.to_json())
+            else:
+                terminal.out.print(show(done))
+            return EXIT_PASS if done.healthy else EXIT_FINDINGS
+
+        each(recipes, one, json)

@@ -1,0 +1,1 @@
+"""gRPC: TensorFlow Serving's PredictionService and ModelService, and grpc.health.v1."""
