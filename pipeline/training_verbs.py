@@ -11,6 +11,8 @@ import typer
 from pipeline.errors import EXIT_PASS
 
 if TYPE_CHECKING:
+    from pipeline.datasets import Dataset
+    from pipeline.recipes import Recipe
     from pipeline.terminal import Terminal
 
 EXIT_FINDINGS = 1
@@ -28,7 +30,7 @@ Each = Callable[[Sequence[str], Callable[[str, "Terminal"], int], bool], None]
 def register(app: typer.Typer, each: Each) -> None:
     """Add the verbs to the command line. `each` runs one on several models and ends with the worst exit code."""
 
-    @app.command(epilog="Example: isomer train cnn --seed 1")
+    @app.command(epilog="Examples: isomer train cnn --seed 1;  isomer train loan --folds 5")
     def train(
         models: Recipes,
         data: Data = None,
@@ -36,6 +38,9 @@ def register(app: typer.Typer, each: Each) -> None:
         epochs: Epochs = None,
         runs: Runs = Path("runs"),
         tensorboard: Annotated[Path | None, typer.Option(help="Write TensorBoard logs below this directory.")] = None,
+        folds: Annotated[
+            int | None, typer.Option(min=2, help="Cross-validate instead: so many trainings, none of them kept.")
+        ] = None,
         json: Json = False,
     ) -> None:
         """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
@@ -47,6 +52,8 @@ def register(app: typer.Typer, each: Each) -> None:
             dataset = datasets.load(recipe.dataset, data, download=True)
             if dataset.notice:
                 terminal.notice(dataset.notice)
+            if folds is not None:
+                return _cross_validate(recipe, dataset, folds, seed, epochs, runs, terminal, json)
             terminal.stage(recipe.name, f"training on {dataset.name}")
             done = training.train(
                 recipe,
@@ -90,3 +97,35 @@ def register(app: typer.Typer, each: Each) -> None:
             return EXIT_PASS if done.healthy else EXIT_FINDINGS
 
         each(recipes, one, json)
+
+
+def _cross_validate(
+    recipe: Recipe,
+    dataset: Dataset,
+    folds: int,
+    seed: int,
+    epochs: int | None,
+    runs: Path,
+    terminal: Terminal,
+    json: bool,
+) -> int:
+    from pipeline.folds import cross_validate
+    from pipeline.report.folds import show
+    from pipeline.training import place
+
+    done = cross_validate(
+        recipe,
+        dataset,
+        folds,
+        seed=seed,
+        epochs=epochs,
+        directory=place(runs, dataset),
+        progress=terminal.epoch,
+        begin=lambda number: terminal.stage(recipe.name, f"training fold {number} of {folds}"),
+    )
+    if json:
+        terminal.result(done.to_json())
+    else:
+        terminal.out.print(show(done))
+        terminal.out.print(f"kept in {done.path}", soft_wrap=True)
+    return EXIT_PASS

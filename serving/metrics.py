@@ -26,6 +26,8 @@ UNKNOWN = "(unknown)"
 
 # What one family measured: by label values a number, or a histogram's bucket counts and its sum.
 Values = dict[tuple[str, ...], Any]
+# What one process measured: "sums" and "gauges", each by family the labels and values.
+Snapshot = dict[str, dict[str, list[Any]]]
 
 
 class Family:
@@ -169,21 +171,40 @@ class Metrics:
         self.batch_requests.observe(servable.model, value=requests)
         self.batch_rows.observe(servable.model, value=rows)
 
-    def snapshot(self) -> list[Values]:
-        """What was measured so far, in the families' order."""
-        return [dict(family.values) for family in self.families]
+    def snapshot(self) -> Snapshot:
+        """What was measured so far, as JSON has it: gauges apart, since they end with their process."""
+        parts: Snapshot = {"sums": {}, "gauges": {}}
+        for family in self.families:
+            part = parts["gauges" if family.kind == "gauge" else "sums"]
+            part[family.name] = [[list(labels), value] for labels, value in list(family.values.items())]
+        return parts
 
-    def page(self, others: Sequence[Sequence[Values]] = ()) -> bytes:
+    def page(self, others: Sequence[Snapshot] = ()) -> bytes:
         """The text that Prometheus reads: this process' values, with those of others added."""
         lines: list[str] = []
-        for i, family in enumerate(self.families):
-            total: Values = {}
-            for values in (family.values, *(other[i] for other in others)):
-                for labels, value in list(values.items()):
-                    total[labels] = _sum(total.get(labels), value)
+        for family in self.families:
+            total = dict(family.values)
+            for part in (part for other in others for part in other.values()):
+                for labels, value in part.get(family.name, ()):
+                    total[tuple(labels)] = _sum(total.get(tuple(labels)), value)
             if total:
                 lines.extend(family.lines(total))
         return ("\n".join(lines) + "\n").encode("utf-8", "replace")
+
+
+def merge(one: Snapshot, other: Snapshot) -> Snapshot:
+    """Two snapshots as one."""
+    merged: Snapshot = {}
+    for part in (*one, *(p for p in other if p not in one)):
+        families: dict[str, list[Any]] = {}
+        for name in (*one.get(part, {}), *(n for n in other.get(part, {}) if n not in one.get(part, {}))):
+            total: Values = {}
+            for snapshot in (one, other):
+                for labels, value in snapshot.get(part, {}).get(name, ()):
+                    total[tuple(labels)] = _sum(total.get(tuple(labels)), value)
+            families[name] = [[list(labels), value] for labels, value in total.items()]
+        merged[part] = families
+    return merged
 
 
 def _sum(one: Any, other: Any) -> Any:

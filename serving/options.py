@@ -48,6 +48,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--no-gate", action="store_true", help="serve models of other origin, unchecked")
     add("--poll-seconds", type=_positive, default=Settings.poll_seconds, help="between looks for new versions")
     add("--threads", type=_whole, default=Settings.threads, help="of one engine call")
+    add("--workers", type=_whole, default=Settings.workers, help="processes that share the ports")
     add("--drain-delay", type=_seconds, default=Settings.drain_delay, help="seconds from unready to closing the port")
     add("--drain-seconds", type=_seconds, default=Settings.drain_seconds, help="for requests in flight to finish")
     add("--access-log", metavar="FILE", help="one JSON line for each request; - is standard output")

@@ -48,6 +48,7 @@ class Settings:
         gate: check hashes and replay the goldens before a version takes traffic.
         poll_seconds: between looks at the base paths.
         threads: of one engine call. Requests run beside each other, so that one is best under load.
+        workers: processes that share the ports.
         drain_delay: seconds between becoming unready and closing the listener, for load balancers to notice.
         drain_seconds: that requests in flight get to finish after that.
         access_log: a file for one line for each request; "-" is standard output.
@@ -65,6 +66,7 @@ class Settings:
     gate: bool = True
     poll_seconds: float = 1.0
     threads: int = 1
+    workers: int = 1
     drain_delay: float = 0.0
     drain_seconds: float = 30.0
     access_log: str | None = None

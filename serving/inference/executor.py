@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 from serving import log
@@ -54,7 +55,7 @@ class Executor:
         if lane.arrived():
             asyncio.get_running_loop().call_soon(self._turned, servable)
         if quick and not lane.waiting and not (lane.crowded and job.likeness is not None):
-            self._run_here(servable, [job])
+            job.answer(_guarded(partial(self.run, servable, job)))
             return
         self._admit()
         servable.users += 1
@@ -167,7 +168,7 @@ class Executor:
             self._busy += 1
             self._late.update(group)
             future = asyncio.get_running_loop().run_in_executor(self._pool, self._results, servable, group)
-            future.add_done_callback(lambda f, s=servable, g=group: self._done(s, g, f))  # type: ignore[misc]
+            future.add_done_callback(partial(self._done, servable, group))
 
     def _done(self, servable: Servable, group: list[Job], future: asyncio.Future[list[Any]]) -> None:
         self._busy -= 1
@@ -190,7 +191,7 @@ class Executor:
         results: list[Any] = []
         for job in group:
             late = job.deadline < time.monotonic()
-            results.append(_too_late() if late else _guarded(lambda job=job: self.run(servable, job)))  # type: ignore[misc]
+            results.append(_too_late() if late else _guarded(partial(self.run, servable, job)))
         return results
 
     def _together(self, servable: Servable, group: list[Job]) -> list[Any]:
@@ -203,7 +204,7 @@ class Executor:
         results = []
         for job, own in zip(group, outputs, strict=True):
             self._metrics.ran(servable, job.api, seconds, job.rows)
-            results.append(_guarded(lambda job=job, own=own: job.finish(own)))  # type: ignore[misc]
+            results.append(_guarded(partial(job.finish, own)))
         return results
 
 

@@ -18,8 +18,9 @@ from serving.lifecycle.bundle import Bundle
 from serving.lifecycle.warmup import warm_up
 from serving.signature import DEFAULT_SIGNATURE, Signature
 
-# Weight of the newest call in the average of seconds per row.
-_NEWEST = 0.2
+# Weight of the newest call in the average of seconds per row, where it was faster and where it was slower: one that
+# another process interrupted must not send the next ones to threads.
+_FASTER, _SLOWER = 0.5, 0.05
 
 
 @dataclass
@@ -69,8 +70,10 @@ class Servable:
     def observe(self, seconds: float, rows: int) -> None:
         """Take one call into the average."""
         each = seconds / max(rows, 1)
-        known = self.row_seconds != float("inf")
-        self.row_seconds = (1 - _NEWEST) * self.row_seconds + _NEWEST * each if known else each
+        if self.row_seconds == float("inf"):
+            self.row_seconds = each
+        else:
+            self.row_seconds += (each - self.row_seconds) * (_FASTER if each < self.row_seconds else _SLOWER)
 
 
 def load(model: str, version: int, directory: Path, engine: str, gated: bool, threads: int) -> Servable:

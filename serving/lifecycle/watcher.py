@@ -62,8 +62,11 @@ class Watcher:
                 log.error("poll_failed", trace=True)
             self._models.settled = True
 
-    async def reload(self, wanted: Sequence[ModelConfig]) -> None:
+    async def reload(self, wanted: Sequence[ModelConfig], strict: bool = True) -> None:
         """Serve these models and no others from now on; returns when those that are new take traffic.
+
+        Args:
+            strict: labels need versions that serve already.
 
         Raises:
             ServingError: the models, or their labels, are refused, and nothing changed; or a new model did not
@@ -72,7 +75,8 @@ class Watcher:
         async with self._turn:
             known = self._models.by_name
             config.check_transition(self._source.wanted, wanted)
-            config.check_labels(wanted, {name: [v.number for v in m.available] for name, m in known.items()})
+            if strict:
+                config.check_labels(wanted, {n: [v.number for v in m.available] for n, m in known.items()})
             before = {m.name for m in self._source.wanted}
             self._source.replace(wanted)
             log.info("reloading", models=[m.name for m in wanted])

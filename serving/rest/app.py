@@ -83,7 +83,7 @@ class App:
             elif request.path.startswith("/v2"):
                 self._open.answer(request, reply)
             else:
-                reply(self._operations.answer(request))
+                self._operations.answer(request, reply)
         except ServingError as error:
             reply(refuse(error))
         except Exception:

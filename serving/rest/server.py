@@ -43,7 +43,12 @@ class Server:
         host, port = self.settings.host, self.settings.rest_port
         try:
             self._listener = await asyncio.get_running_loop().create_server(
-                lambda: Connection(self), host, port, backlog=_BACKLOG, ssl=self._security.context
+                lambda: Connection(self),
+                host,
+                port,
+                backlog=_BACKLOG,
+                ssl=self._security.context,
+                reuse_port=self.settings.workers > 1,
             )
         except OSError as error:
             raise EnvironmentFault(

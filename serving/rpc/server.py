@@ -62,7 +62,7 @@ class RpcServer:
             EnvironmentFault: the port is taken, or the host is not this machine's.
         """
         options = [
-            ("grpc.so_reuseport", 0),
+            ("grpc.so_reuseport", int(settings.workers > 1)),
             ("grpc.max_receive_message_length", settings.limits.body),
             ("grpc.max_send_message_length", -1),
             ("grpc.max_metadata_size", settings.limits.head),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -15,10 +15,8 @@ from serving.contract.tensors import strings
 from serving.errors import Code, FailedPrecondition, InvalidArgument, ServingError, Unimplemented
 from serving.inference.executor import Executor
 from serving.inference.job import Job
-from serving.lifecycle import config
 from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
-from serving.lifecycle.watcher import Watcher
 from serving.metrics import UNKNOWN, Metrics
 from serving.protos import message
 from serving.rest.operations import Operations
@@ -39,7 +37,7 @@ class Services:
     """The methods, each a coroutine from request to response that raises ServingError.
 
     Args:
-        watcher: takes new configurations.
+        reload: takes a ModelServerConfig, or raises ServingError.
         operations: knows whether the server is ready.
     """
 
@@ -49,14 +47,14 @@ class Services:
         limits: Limits,
         executor: Executor,
         metrics: Metrics,
-        watcher: Watcher,
+        reload: Callable[[Any], Awaitable[None]],
         operations: Operations,
     ) -> None:
         self._models = models
         self._limits = limits
         self._executor = executor
         self._metrics = metrics
-        self._watcher = watcher
+        self._reload = reload
         self.operations = operations
 
     def count(self, method: str, request: Any, code: Code, seconds: float) -> None:
@@ -155,7 +153,7 @@ class Services:
                 "ServerModelConfig type not supported by HandleReloadConfigRequest. Only ModelConfigList is "
                 "currently supported"
             )
-        await self._watcher.reload(config.models(request.config.model_config_list.config))
+        await self._reload(request.config)
         return message("ReloadConfigResponse")(status={})
 
     async def _examples(self, request: Any, method: str, response_type: str, seconds: float | None) -> Any:

@@ -150,6 +150,10 @@ def test_tensorboard_logs_hold_every_epoch(trained: dict[str, Any]) -> None:
     epochs = trained["result"].receipt["epochs"]
     assert found["train/epoch_loss"] == [e["loss"] for e in epochs]
     assert found["validation/epoch_accuracy"] == [e["val_accuracy"] for e in epochs]
+    assert found["train/epoch_learning_rate"] == pytest.approx([e["learning_rate"] for e in epochs])
+    norms = trained["result"].receipt["gradients"]
+    assert list(norms[0]) == ["hidden", "probabilities"]
+    assert found["train/gradient_norm/hidden"] == pytest.approx([n["hidden"] for n in norms])
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_does_not(

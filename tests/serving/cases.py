@@ -102,7 +102,6 @@ URLS = [
     Case("OPTIONS with an origin", "OPTIONS", HALF, None, 200, "", {"Origin": "https://example.org"}),
     get("outside", "/", 404),
     get("outside, v1 without a slash", "/v1", 404),
-    get("outside, v2", "/v2/models/half_plus_two", 404),
 ]  # fmt: skip
 
 MODELS = [
