@@ -94,7 +94,7 @@ def _complaints() -> Iterator[dict[str, list[str]]]:
 
 def signature(path: Path) -> Signature:
     """Graph inputs and outputs; a dimension is dynamic where it has a name in place of a size."""
-    graph = _load(path).graph
+    graph = _load(path, weights=False).graph
     initializers = {i.name for i in graph.initializer}
     return Signature(
         tuple(sorted((_spec(v) for v in graph.input if v.name not in initializers), key=lambda t: t.name)),
@@ -117,7 +117,7 @@ def constants(path: Path) -> list[np.ndarray]:
 
 def operators(path: Path) -> set[str]:
     """ "Op" for standard operations, "domain.Op" for others."""
-    return _operators(_load(path))
+    return _operators(_load(path, weights=False))
 
 
 def foreign(operators: set[str]) -> set[str]:
@@ -136,10 +136,11 @@ def _operators(model: Any) -> set[str]:
     }
 
 
-def _load(path: Path) -> Any:
+def _load(path: Path, weights: bool = True) -> Any:
+    """The model; with or without the weights of a file beside it."""
     import onnx
 
-    return onnx.load(str(path))
+    return onnx.load(str(path), load_external_data=weights)
 
 
 def _graphs(graph: Any) -> list[Any]:

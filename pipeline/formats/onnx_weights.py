@@ -28,13 +28,15 @@ def put_back(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     for name in sorted(found):
-        value, stays = weights[name], name
-        while len(readers.get(stays, [])) == 1 and readers[stays][0].op_type == "Transpose":
-            node = readers[stays][0]
+        value = weights[name]
+        while len(readers.get(name, ())) == 1 and readers[name][0].op_type == "Transpose":
+            node = readers[name][0]
             value = value.transpose(_order(node, value.ndim))
-            stays = node.output[0]
             graph.node.remove(node)
-        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), stays))
+            readers[name] = readers.pop(node.output[0], [])
+            for reader in readers[name]:
+                reader.input[:] = [name if source == node.output[0] else source for source in reader.input]
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
 
 
 def save(model: Any, path: Path) -> int:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.legalize import Legalized
+from pipeline.signature import unique_names
 
 # These treat a weight as any tensor; others may ask the converter for its value.
 _READERS = frozenset(
@@ -25,7 +26,7 @@ class Opened:
     Attributes:
         function: a `tf.function` from the inputs and then the weights, in order, to a dict of named outputs.
         specs: `tf.TensorSpec`s of both.
-        weights: values of the weights, by their inputs' names.
+        weights: values of the weights by their inputs' names, which are those of the Keras weights if they can be.
     """
 
     function: Any
@@ -46,9 +47,12 @@ def open_weights(legal: Legalized) -> Opened:
     reads = _reads(legal.concrete.graph)
     if not reads:
         return Opened(legal.function, specs, {})
-    taken = {t.name for t in (*legal.signature.inputs, *legal.signature.outputs)}
-    prefix = next(p for p in ("weight", "isomer_weight") if not any(name.startswith(p) for name in taken))
-    weights = {f"{prefix}_{k}": value for k, (_, value) in enumerate(reads)}
+    taken = [t.name for t in (*legal.signature.inputs, *legal.signature.outputs)]
+    # By address: what a store holds is never copied.
+    sources = {c.value.ctypes.data: sorted(c.sources) for c in legal.constants}
+    wanted = [next(iter(sources.get(value.ctypes.data, ())), "weight") for _, value in reads]
+    names = unique_names([*taken, *wanted])[len(taken) :]
+    weights = {name: value for name, (_, value) in zip(names, reads, strict=True)}
     specs += [tf.TensorSpec(value.shape, value.dtype, name=name) for name, value in weights.items()]
     return Opened(_function(legal, [op for op, _ in reads], specs), specs, weights)
 
