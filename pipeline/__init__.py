@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pipeline.checking import check as check
     from pipeline.exporting import export as export
     from pipeline.inspecting import inspect as inspect
+    from pipeline.pruning import prune as prune
     from pipeline.training import train as train
     from pipeline.validating import validate as validate
 
@@ -27,12 +28,13 @@ _VERBS = {
     "check": "pipeline.checking",
     "export": "pipeline.exporting",
     "inspect": "pipeline.inspecting",
+    "prune": "pipeline.pruning",
     "train": "pipeline.training",
     "validate": "pipeline.validating",
     "verify": "pipeline.bundle.manifest",
 }
 
-__all__ = ["benchmark", "check", "export", "inspect", "train", "validate", "verify"]
+__all__ = ["benchmark", "check", "export", "inspect", "prune", "train", "validate", "verify"]
 
 
 def __getattr__(name: str) -> Any:

@@ -98,6 +98,45 @@ def register(app: typer.Typer, each: Each) -> None:
 
         each(recipes, one, json)
 
+    @app.command(epilog="Examples: isomer prune cnn;  isomer prune mlp --remove 0.8 --finetune 5")
+    def prune(
+        recipes: Recipes,
+        remove: Annotated[float, typer.Option(min=0, max=0.99, help="Share of all weights to remove.")] = 0.5,
+        finetune: Annotated[int | None, typer.Option(min=1, help="Epochs afterwards; half the recipe's.")] = None,
+        data: Data = None,
+        seed: Seed = 0,
+        epochs: Epochs = None,
+        runs: Runs = Path("runs"),
+        json: Json = False,
+    ) -> None:
+        """Remove units and channels that do least, for good, and train what is left again."""
+
+        def one(name: str, terminal: Terminal) -> int:
+            from pipeline.pruning import describe
+            from pipeline.pruning import prune as run
+
+            done = run(
+                name,
+                remove=remove,
+                finetune=finetune,
+                data=data,
+                seed=seed,
+                epochs=epochs,
+                runs=runs,
+                observer=terminal,
+            )
+            if json:
+                terminal.result({"model": Path(name).stem, "path": str(done.path), **done.pruning})
+            else:
+                terminal.out.print(
+                    f"{Path(name).stem}: {describe(done)}\nkept in {done.path}; isomer export {done.path} takes it to "
+                    "every format",
+                    soft_wrap=True,
+                )
+            return EXIT_PASS
+
+        each(recipes, one, json)
+
 
 def _cross_validate(
     recipe: Recipe,
