@@ -18,6 +18,11 @@ _MODULES = (
     "topologies_networks",
     "topologies_programs",
     "operations",
+    "operations_numpy",
+    "operations_types",
+    "operations_nn",
+    "operations_images",
+    "operations_ranks",
     "applications",
     "hub",
 )
