@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pipeline.inspecting import inspect as inspect
     from pipeline.pruning import prune as prune
     from pipeline.training import train as train
+    from pipeline.tuning import tune as tune
     from pipeline.validating import validate as validate
 
 _VERBS = {
@@ -30,11 +31,12 @@ _VERBS = {
     "inspect": "pipeline.inspecting",
     "prune": "pipeline.pruning",
     "train": "pipeline.training",
+    "tune": "pipeline.tuning",
     "validate": "pipeline.validating",
     "verify": "pipeline.bundle.manifest",
 }
 
-__all__ = ["benchmark", "check", "export", "inspect", "prune", "train", "validate", "verify"]
+__all__ = ["benchmark", "check", "export", "inspect", "prune", "train", "tune", "validate", "verify"]
 
 
 def __getattr__(name: str) -> Any:
