@@ -158,8 +158,10 @@ def _output_names(model: Any, outputs: Any, count: int) -> list[str]:
 
 def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
     """Output names that no input has: an ONNX graph has one name space."""
-    taken = {spec.name for spec in inputs}
-    return [f"{name}_output" if name in taken else name for name in names]
+    given = [spec.name for spec in inputs]
+    kept = [name for name in names if name not in given]
+    renamed = iter(unique_names([*given, *kept, *(f"{name}_output" for name in names if name in given)])[-len(names) :])
+    return [next(renamed) if name in given else name for name in names]
 
 
 def _weights(model: Any, traced: Any, closure: Sequence[Captured]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
