@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,68 +14,10 @@ from pipeline.epochs import EpochProgress
 from pipeline.errors import EnvironmentFault, ModelError, UsageError
 from pipeline.progress import Observer
 from pipeline.recipes import GUIDE, Recipe
+from pipeline.study import Study, Trial
 
 _FIRST_EPOCHS = 3  # that every trial may run before it is compared with the median of the others
 _RISING = ("accuracy", "auc")
-
-
-@dataclass(frozen=True)
-class Trial:
-    """One setting that was tried.
-
-    Attributes:
-        number: from 1.
-        state: "complete", "stopped early" or "failed".
-        settings: by name.
-        value: the metric on the validation samples at the best epoch; None for a trial that has none.
-    """
-
-    number: int
-    state: str
-    settings: dict[str, Any]
-    value: float | None
-
-
-@dataclass(frozen=True)
-class Study:
-    """A search, as far as it has come.
-
-    Attributes:
-        recipe, dataset, metric: what was searched for; `rises` if more of the metric is better.
-        trials: all of them, earlier runs' included.
-        best: the best of those that are complete; None if there is none.
-        path: of the journal that `tune` goes on from.
-        seconds: wall time of this run.
-    """
-
-    recipe: str
-    dataset: str
-    metric: str
-    rises: bool
-    trials: tuple[Trial, ...]
-    path: Path
-    seconds: float
-
-    @property
-    def best(self) -> Trial | None:
-        """The best complete trial."""
-        done = [(t.value, t) for t in self.trials if t.state == "complete" and t.value is not None]
-        if not done:
-            return None
-        return (max if self.rises else min)(done, key=lambda pair: pair[0])[1]
-
-    def to_json(self) -> dict[str, Any]:
-        """The line that `--json` prints."""
-        best = self.best
-        return {
-            "model": self.recipe,
-            "dataset": self.dataset,
-            "metric": self.metric,
-            "best": None if best is None else dataclasses.asdict(best),
-            "trials": [dataclasses.asdict(trial) for trial in self.trials],
-            "journal": str(self.path),
-            "seconds": round(self.seconds, 3),
-        }
 
 
 def tune(
@@ -93,8 +34,8 @@ def tune(
     """Try settings of a recipe until there are `trials` of them, those of earlier runs counted.
 
     A recipe declares `ranges`: by the name of a module-level variable, `(low, high)`, `(low, high, "log")` or a list of
-    choices. A trial sets these variables and trains on the training set; it is judged on the validation samples. Nothing
-    is kept but the journal, `<runs>/<recipe>.<hash>.journal`. The test set plays no part.
+    choices. A trial sets these variables and trains; it is judged on the validation samples. Nothing is kept but the
+    journal, `<runs>/<recipe>.<hash>.journal`. The test set plays no part.
 
     Args:
         trials: in all.
@@ -116,16 +57,13 @@ def tune(
         observer.notice(dataset.notice)
     directory = training.place(runs, dataset)
     path = directory / f"{loaded.name}.{loaded.sha256[:12]}.journal"
-    storage = _open(optuna, path)
-    found: list[str] = []
+    storage = _open(path)
 
     def objective(trial: Any) -> float:
         settings = {name: _suggest(trial, name, span) for name, span in ranges.items()}
         if begin:
             begin(trial.number + 1, settings)
-        metric, value = _try(optuna, trial, loaded, dataset, settings, seed, epochs, observer)
-        found.append(metric)
-        return value
+        return _try(optuna, trial, loaded, dataset, settings, seed, epochs, observer)
 
     metric = _metric(loaded)
     study = optuna.create_study(
@@ -202,8 +140,8 @@ def _try(
     seed: int,
     epochs: int | None,
     observer: Observer,
-) -> tuple[str, float]:
-    """Train with some settings; the metric and its best value on the validation samples."""
+) -> float:
+    """Train with some settings; the best value of the metric on the validation samples."""
     fresh = recipes.load(recipe.path)
     for name, value in settings.items():
         setattr(fresh.module, name, value)
@@ -228,8 +166,7 @@ def _try(
         if isinstance(error.__cause__, optuna.TrialPruned):
             raise error.__cause__ from None
         raise
-    metric = seen[0][0]
-    return metric, (max if _rises(metric) else min)(value for _, value in seen)
+    return (max if _rises(seen[0][0]) else min)(value for _, value in seen)
 
 
 def _metric(recipe: Recipe) -> str:
@@ -261,7 +198,7 @@ def _optuna() -> Any:
     return optuna
 
 
-def _open(optuna: Any, path: Path) -> Any:
+def _open(path: Path) -> Any:
     from optuna.storages import JournalStorage
     from optuna.storages.journal import JournalFileBackend
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report import view
-from pipeline.tuning import Study
+from pipeline.study import Study
 
 
 def show(study: Study) -> Group:
