@@ -2,7 +2,7 @@
 
 One worker and one engine thread each, one image a request, keep-alive, client and server on this machine. The servers
 take turns, several rounds, so that a busy moment of the machine falls on all of them; figures are medians of rounds,
-and ratios are of the same round. Writes benchmarks/results/serving.json.
+and ratios are of the same round. Writes runs/benchmarks/serving.json.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from benchmarks.serving import load, servers
 from benchmarks.serving.servers import OURS, PEERS, Server
 
 _CLIENTS = (1, 16, 64)
-_RESULTS = Path(__file__).resolve().parents[1] / "results" / "serving.json"
+_RESULTS = Path("runs/benchmarks/serving.json")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def main() -> int:
                 print(f"{server.name}, round {round_}: {error}", file=sys.stderr)
     table = _table(windows, bare)
     print(table)
-    _RESULTS.parent.mkdir(exist_ok=True)
+    _RESULTS.parent.mkdir(parents=True, exist_ok=True)
     about = {
         "machine": f"{os.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}",
         "model": given.model.name,
