@@ -17,6 +17,7 @@ _MODULES = (
     "topologies_structures",
     "topologies_networks",
     "topologies_programs",
+    "topologies_shipped",
     "operations",
     "operations_numpy",
     "operations_types",
