@@ -110,6 +110,19 @@ def answers(model: Any, x: np.ndarray, training: bool = False) -> dict[str, np.n
     return {name: np.concatenate([np.asarray(p[k]) for p in parts]) for k, name in enumerate(output_names(model))}
 
 
+def chances(answer: np.ndarray) -> np.ndarray:
+    """A classifier's output as probabilities [rows, classes]: scores are brought to them, a lone yes gets its no."""
+    answer = answer.astype(np.float64)
+    if answer.shape[-1] == 1:
+        inside = answer.min(initial=0) >= 0 and answer.max(initial=0) <= 1
+        yes = answer if inside else 1 / (1 + np.exp(-np.clip(answer, -500, 500)))
+        return np.concatenate([1 - yes, yes], axis=-1)
+    if answer.min(initial=0) >= 0 and np.allclose(answer.sum(-1), 1, atol=1e-3):
+        return answer
+    powers = np.exp(answer - answer.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
+
+
 def trained(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) -> Any:
     """The targets in the form that `fit` takes: an array for a model with one output, else a dict."""
     found = aims(recipe, model, samples, labels)

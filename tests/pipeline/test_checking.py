@@ -139,7 +139,12 @@ def test_faults_of_the_data_are_found_in_ones_own_file(tmp_path: Path, fault: st
     assert found.dataset == "own"
 
 
-@pytest.mark.parametrize("source", [GOOD, PRICES], ids=["classes", "numbers"])
+SCORES = GOOD.replace('activation="softmax", ', "").replace(
+    '"sparse_categorical_crossentropy"', "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+)
+
+
+@pytest.mark.parametrize("source", [GOOD, PRICES, SCORES], ids=["classes", "numbers", "scores"])
 def test_the_recipe_without_the_fault_hears_nothing(source: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(source)
     assert check(tmp_path / "net.py").findings == ()
