@@ -31,7 +31,7 @@ def gather(
     targets = heads.aims(recipe, model, test.x, test.y)
     entries = []
     for head in found:
-        if head.kind is Kind.UNTRAINED:
+        if head.kind in (Kind.UNTRAINED, Kind.OTHER):
             continue
         target, answer = targets[head.output], answers[head.output]
         entry: dict[str, Any] = {"output": head.output, "kind": str(head.kind)}

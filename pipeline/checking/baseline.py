@@ -22,6 +22,8 @@ def compare(subject: Subject, trial: Trial) -> Result:
     learned, held = (subject.targets(trial.model, part) for part in (subject.few, subject.held_out))
     answers = heads.answers(trial.model, subject.held_out.x)
     for head in subject.heads:
+        if head.kind is Kind.OTHER:
+            continue
         target, truth = learned[head.output], held[head.output]
         if head.kind is Kind.NUMBERS:
             if target.ndim > 2 or (target.ndim == 2 and target.shape[1] > 8):

@@ -254,6 +254,10 @@ def _spread(subject: Subject) -> np.ndarray:
 
 
 def _knows(kind: Kind, answer: np.ndarray, target: np.ndarray) -> bool:
+    if kind is Kind.OTHER:
+        chosen = answer.argmax(-1) if answer.shape[-1] > 1 else answer[..., 0] > 0.5
+        wanted = target.argmax(-1) if target.ndim == answer.ndim else target
+        return bool(np.mean(chosen == wanted) > 0.99)
     if kind is not Kind.NUMBERS:
         return bool(np.all(heads.chances(answer).argmax(-1) == classes(target)))
     target = target.reshape(answer.shape)

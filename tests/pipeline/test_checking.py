@@ -144,7 +144,15 @@ SCORES = GOOD.replace('activation="softmax", ', "").replace(
 )
 
 
-@pytest.mark.parametrize("source", [GOOD, PRICES, SCORES], ids=["classes", "numbers", "scores"])
+STEPS = (
+    GOOD.replace('"spirals"', '"waves"').replace("Input((2,)", "Input((48, 1)").replace("Dense(3,", "Dense(2,")
+    + "def targets(waves, labels):\n    return (waves[:, :, 0] > 0).astype('int64')\n"
+)
+
+
+@pytest.mark.parametrize(
+    "source", [GOOD, PRICES, SCORES, STEPS], ids=["classes", "numbers", "scores", "a class for each step"]
+)
 def test_the_recipe_without_the_fault_hears_nothing(source: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(source)
     assert check(tmp_path / "net.py").findings == ()
