@@ -7,7 +7,7 @@ RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup flex train export validate serve bench coverage test lint format clean help
+.PHONY: main all setup flex train export validate serve bench coverage test soak lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -42,6 +42,9 @@ coverage: setup ## Take the whole corpus through isomer and today's converters (
 
 test: setup ## Run the tests
 	$(RUN) pytest
+
+soak: setup ## Send the server 100,000 bad requests: none may crash it, hang it, or make it grow
+	$(RUN) python tests/serving/soak.py --requests 100000
 
 lint: setup ## Style, types and the walls of the house
 	$(RUN) ruff check .

@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from pipeline.checking import check as check
     from pipeline.exporting import export as export
     from pipeline.inspecting import inspect as inspect
+    from pipeline.pruning import prune as prune
     from pipeline.training import train as train
+    from pipeline.tuning import tune as tune
     from pipeline.validating import validate as validate
 
 _VERBS = {
@@ -27,12 +29,14 @@ _VERBS = {
     "check": "pipeline.checking",
     "export": "pipeline.exporting",
     "inspect": "pipeline.inspecting",
+    "prune": "pipeline.pruning",
     "train": "pipeline.training",
+    "tune": "pipeline.tuning",
     "validate": "pipeline.validating",
     "verify": "pipeline.bundle.manifest",
 }
 
-__all__ = ["benchmark", "check", "export", "inspect", "train", "validate", "verify"]
+__all__ = ["benchmark", "check", "export", "inspect", "prune", "train", "tune", "validate", "verify"]
 
 
 def __getattr__(name: str) -> Any:

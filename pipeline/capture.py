@@ -158,8 +158,14 @@ def _output_names(model: Any, outputs: Any, count: int) -> list[str]:
 
 def _apart(names: list[str], inputs: Sequence[TensorSpec]) -> list[str]:
     """Output names that no input has: an ONNX graph has one name space."""
-    taken = {spec.name for spec in inputs}
-    return [f"{name}_output" if name in taken else name for name in names]
+    given, apart = {spec.name for spec in inputs}, list(names)
+    for place, name in enumerate(names):
+        if name in given:
+            name = f"{name}_output"
+            while name in given or name in apart:
+                name = f"{name}_"
+            apart[place] = name
+    return apart
 
 
 def _weights(model: Any, traced: Any, closure: Sequence[Captured]) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:

@@ -31,23 +31,18 @@ def gather(
     targets = heads.aims(recipe, model, test.x, test.y)
     entries = []
     for head in found:
-        if head.kind is Kind.UNTRAINED:
+        if head.kind in (Kind.UNTRAINED, Kind.OTHER):
             continue
         target, answer = targets[head.output], answers[head.output]
         entry: dict[str, Any] = {"output": head.output, "kind": str(head.kind)}
         if head.kind is Kind.NUMBERS:
             entry |= _restored(target, answer) if _image(answer.shape[1:]) else _numbers(target, answer)
         else:
-            entry |= _labels(heads.classes(target).astype(np.int64), _chances(answer), test.x)
+            entry |= _labels(heads.classes(target).astype(np.int64), heads.chances(answer), test.x)
             if test.x.shape[1:] == (2,):
                 entry["boundary"] = _boundary(model, head, learned, test)
         entries.append(entry)
     return entries
-
-
-def _chances(answer: np.ndarray) -> np.ndarray:
-    """An answer as [rows, classes]."""
-    return answer if answer.shape[-1] > 1 else np.concatenate([1 - answer, answer], axis=-1)
 
 
 def _labels(truth: np.ndarray, chances: np.ndarray, samples: np.ndarray) -> dict[str, Any]:
@@ -145,7 +140,7 @@ def _boundary(model: Any, head: Head, learned: Samples, test: Samples) -> dict[s
     low, high = low - pad, high + pad
     across, up = (np.linspace(low[i], high[i], GRID, dtype=np.float32) for i in (0, 1))
     plane = np.stack(np.meshgrid(across, up[::-1]), axis=-1).reshape(-1, 2)
-    net = _chances(heads.answers(model, plane)[head.output])
+    net = heads.chances(heads.answers(model, plane)[head.output])
     line = LogisticRegression().fit(learned.x, learned.y)
     return {
         "x": [float(low[0]), float(high[0])],

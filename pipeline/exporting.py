@@ -223,8 +223,17 @@ def _answer(
     captured: Capture, judged: Judged, batch: int = oracle.BATCH, least: Mapping[str, budget.Budget] | None = None
 ) -> Evidence:
     """Evidence on some rows; what a few of them are allowed is at least what many were found to need (`least`)."""
-    exact = oracle.run_oracle(captured, judged.tensors, batch)
-    reference = oracle.run_reference(captured, judged.tensors, batch)
+    import tensorflow as tf
+
+    try:
+        exact = oracle.run_oracle(captured, judged.tensors, batch)
+        reference = oracle.run_reference(captured, judged.tensors, batch)
+    except tf.errors.OpError as error:
+        words = str(error.message).strip().splitlines() or [""]
+        raise ModelError(
+            f"The model fails in TensorFlow on {judged.rows} rows ({judged.origin}): {words[-1] or words[0]}.",
+            "Does it predict in Keras, in batches of any size? Give real inputs by name in an .npz file with --data.",
+        ) from error
     budgets = budget.derive(exact, reference, judged.regular)
     if least is not None:
         budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}

@@ -70,7 +70,10 @@ def fit(
     progress: Callable[[EpochProgress], None] | None = None,
     model: Any = None,
 ) -> Fitted:
-    """Train a fresh model (or the one given) until EarlyStopping or the limit of epochs, and restore its best weights.
+    """Train a fresh model until EarlyStopping or the limit of epochs, and restore its best weights.
+
+    Args:
+        model: trained already, to be trained on: the learning rate's schedule is shortened to the limit.
 
     Raises:
         ModelError: the recipe fails, does not suit the data, or a figure is no longer finite.
@@ -78,6 +81,7 @@ def fit(
     import keras
 
     keras.utils.set_random_seed(seed)  # enough for equal bits on a CPU; TensorFlow's op determinism is not needed
+    again = model is not None
     if model is None:
         model = recipe.build()
         suitability.require(recipe, model, training.x, training.y)
@@ -96,8 +100,9 @@ def fit(
     stopping = next(c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping))
     few = training.x[: gradients.SAMPLES]
     try:
+        schedule = max(1, round(batches.steps * limit / recipe.epochs)) if again else batches.steps
         model.compile(
-            recipe.optimizer(batches.steps),
+            recipe.optimizer(schedule),
             loss=recipe.loss,
             metrics=recipe.fresh_metrics(),
             steps_per_execution=STEPS_PER_EXECUTION,
@@ -115,11 +120,11 @@ def fit(
             verbose=0,
         )
         # In the same batches as during the training, or the sums would round differently.
-        again = model.evaluate(*watched, batch_size=recipe.batch_size, return_dict=True, verbose=0)
+        kept = model.evaluate(*watched, batch_size=recipe.batch_size, return_dict=True, verbose=0)
         copy.set_weights(model.get_weights())
     except Exception as error:
         raise batches.failure or explain(error, recipe) from error
-    figures = {name: float(value) for name, value in again.items()}
+    figures = {name: float(value) for name, value in kept.items()}
     return Fitted(model, copy, found, recorder, stopping.monitor, stopping.best_epoch + 1, figures)
 
 

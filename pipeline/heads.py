@@ -20,6 +20,7 @@ class Kind(StrEnum):
     CLASSES = "classes"
     BINARY = "binary"
     NUMBERS = "numbers"
+    OTHER = "other"
     UNTRAINED = "untrained"
 
 
@@ -29,7 +30,7 @@ class Head:
 
     Attributes:
         output: its name.
-        kind: one of several classes, a chance of yes, numbers; or nothing trains it.
+        kind: one of several classes, a chance of yes, numbers; another (a class for each step); or nothing trains it.
         loss: Keras' name of its loss, such as "sparse_categorical_crossentropy"; "" for none.
         activation: of the layer that computes it, such as "softmax"; "" where nobody knows.
         units: size of its last axis.
@@ -69,7 +70,7 @@ def find(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) ->
     for name, tensor in zip(names, tensors, strict=True):
         units = int(tensor.shape[-1]) if len(tensor.shape) > 1 and tensor.shape[-1] is not None else 1
         loss = loss_name(losses.get(name), recipe)
-        kind = _kind(wanted[name], loss, units) if loss else Kind.UNTRAINED
+        kind = _kind(wanted[name], loss, units, len(tensor.shape)) if loss else Kind.UNTRAINED
         heads.append(Head(name, kind, loss, activation(tensor), units))
     return tuple(heads)
 
@@ -108,6 +109,19 @@ def answers(model: Any, x: np.ndarray, training: bool = False) -> dict[str, np.n
 
     parts = [keras.tree.flatten(model(x[i : i + _BATCH], training=training)) for i in range(0, len(x), _BATCH)]
     return {name: np.concatenate([np.asarray(p[k]) for p in parts]) for k, name in enumerate(output_names(model))}
+
+
+def chances(answer: np.ndarray) -> np.ndarray:
+    """A classifier's output as probabilities [rows, classes]: scores are brought to them, a lone yes gets its no."""
+    answer = answer.astype(np.float64)
+    if answer.shape[-1] == 1:
+        inside = answer.min(initial=0) >= 0 and answer.max(initial=0) <= 1
+        yes = answer if inside else 1 / (1 + np.exp(-np.clip(answer, -500, 500)))
+        return np.concatenate([1 - yes, yes], axis=-1)
+    if answer.min(initial=0) >= 0 and np.allclose(answer.sum(-1), 1, atol=1e-3):
+        return answer
+    powers = np.exp(answer - answer.max(axis=-1, keepdims=True))
+    return powers / powers.sum(axis=-1, keepdims=True)
 
 
 def trained(recipe: Recipe, model: Any, samples: np.ndarray, labels: np.ndarray) -> Any:
@@ -180,7 +194,9 @@ _NOT_LOSSES = ("get", "serialize", "deserialize")
 _MOVES = ("Reshape", "Flatten", "Permute", "Dropout", "Identity", "Cropping1D", "Cropping2D", "ZeroPadding2D")
 
 
-def _kind(target: np.ndarray, loss: str, units: int) -> Kind:
+def _kind(target: np.ndarray, loss: str, units: int, rank: int) -> Kind:
+    if rank > 2 and ("categorical" in loss or target.dtype.kind in "iub"):
+        return Kind.OTHER
     if "categorical" in loss and target.ndim <= 2:
         return Kind.CLASSES
     if target.dtype.kind in "iub" and target.ndim == 1:

@@ -25,12 +25,13 @@ class Layers:
         """The path of the layer that a name scope belongs to; the model's name where it is none's.
 
         TensorFlow scopes are the layers' names with numbers ("model_1/encoder_2/attention_1/einsum"), and helpers'
-        scopes between and below them.
+        scopes between and below them. Keras opens a layer's scope twice, so that TensorFlow numbers the one which holds
+        the operations: "dense_1" is first of all the layer "dense", whose sister "dense_1" is "dense_1_1".
         """
         known = set(self.paths)
         path = ""
         for part in scope.split("/"):
-            for name in (part, _REPEATED.sub("", part)):
+            for name in (_REPEATED.sub("", part), part):
                 candidate = f"{path}/{name}" if path else name
                 if candidate in known:
                     path = candidate

@@ -69,11 +69,18 @@ def prepare(directory: Path, name: str) -> None:
 
 
 def publish(
-    directory: Path, name: str, model: Any, receipt: dict[str, Any], page: Callable[[dict[str, Any]], str] | None = None
+    directory: Path,
+    name: str,
+    model: Any,
+    receipt: dict[str, Any],
+    page: Callable[[dict[str, Any]], str] | None = None,
+    file: str = MODEL,
 ) -> dict[str, Any]:
     """Write `<directory>/<name>/` as a whole, and return the receipt with the model file's size and hash added.
 
-    `page` makes `receipt.html` of the receipt.
+    Args:
+        page: makes `receipt.html` of the receipt.
+        file: the model file's name. Only `MODEL` is found by `read`.
 
     The pair is written in a hidden sibling and renamed into place, so that a kill at any moment leaves the earlier
     pair or the new one (found by `read` in either case).
@@ -85,10 +92,10 @@ def publish(
         new = Path(tempfile.mkdtemp(dir=directory, prefix=f".{name}.new-"))
         try:
             new.chmod(0o755)
-            model.save(new / MODEL)
-            content = (new / MODEL).read_bytes()
-            file = {"path": MODEL, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
-            receipt = {**receipt, "model": file}
+            model.save(new / file)
+            content = (new / file).read_bytes()
+            entry = {"path": file, "bytes": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+            receipt = {**receipt, "model": entry}
             (new / RECEIPT).write_text(json.dumps(receipt, indent=2, allow_nan=False) + "\n", encoding="utf-8")
             if page is not None:
                 (new / PAGE).write_text(page(receipt), encoding="utf-8")

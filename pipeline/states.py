@@ -13,6 +13,7 @@ from typing import Any
 from pipeline.errors import ModelError
 from pipeline.invocation import Invocation
 from pipeline.signature import TensorSpec
+from pipeline.steps import open_steps
 
 NEXT = "_next"
 
@@ -61,7 +62,7 @@ def call(model: Any, invocation: Invocation, states: Sequence[State], flat: Sequ
     scope = StatelessScope()
     # Not by the constructor, which wants the variable's own batch.
     scope.state_mapping.update({id(s.variable): value for s, value in zip(states, values, strict=True)})
-    with scope:
+    with scope, open_steps():
         outputs = invocation.call(model, inputs)
     known = {id(s.variable) for s in states}
     for variable in model.variables:

@@ -14,7 +14,7 @@ from pipeline import evidence, frameworks, keras_file, means
 from pipeline import receipt as receipts
 from pipeline.datasets import Dataset
 from pipeline.epochs import NOT_METRICS, EpochProgress, headline
-from pipeline.fitting import EVALUATION_BATCH, Samples, fit
+from pipeline.fitting import EVALUATION_BATCH, Fitted, Samples, fit
 from pipeline.recipes import Recipe
 from pipeline.report import training as training_report
 
@@ -116,21 +116,35 @@ def _train(
 ) -> Training:
     frameworks.load()
     began = time.perf_counter()
+    learned, watched = split(dataset)
+    fitted = fit(recipe, learned, watched, seed=seed, limit=limit, tensorboard=tensorboard, progress=progress)
+    receipt = describe(recipe, dataset, fitted, seed, limit, began)
+    receipt = receipts.publish(directory, recipe.name, fitted.copy, receipt, training_report.render)
+    return Training(fitted.copy, receipt, directory / recipe.name / receipts.MODEL)
+
+
+def split(dataset: Dataset) -> tuple[Samples, Samples]:
+    """The training set without the samples held out for validation, and these."""
     held_out = _hold_out(len(dataset.x_train))
-    training = Samples(dataset.x_train[~held_out], dataset.y_train[~held_out])
-    validation = Samples(dataset.x_train[held_out], dataset.y_train[held_out])
-    fitted = fit(recipe, training, validation, seed=seed, limit=limit, tensorboard=tensorboard, progress=progress)
-    test = fitted.evaluate(recipe, Samples(dataset.x_test, dataset.y_test))
+    learned = Samples(dataset.x_train[~held_out], dataset.y_train[~held_out])
+    return learned, Samples(dataset.x_train[held_out], dataset.y_train[held_out])
+
+
+def describe(recipe: Recipe, dataset: Dataset, fitted: Fitted, seed: int, limit: int, began: float) -> dict[str, Any]:
+    """The receipt of a training on `split(dataset)`, without the model's file. Looks at the test set, once."""
+    learned, watched = split(dataset)
+    test = Samples(dataset.x_test, dataset.y_test)
+    figures = fitted.evaluate(recipe, test)
     records, copy = fitted.recorder.epochs, fitted.copy
     best = records[fitted.best_epoch - 1][fitted.monitor]
     restored = fitted.validation[fitted.monitor.removeprefix("val_")]
-    receipt = {
-        **receipts.describe_subject(recipe, dataset, validation=len(validation)),
+    return {
+        **receipts.describe_subject(recipe, dataset, validation=len(watched)),
         "seed": seed,
         "max_epochs": limit,
         "heads": [head.to_json() for head in fitted.heads],
         "means": means.describe(recipe, fitted.model, fitted.heads),
-        "headline": headline(test),
+        "headline": headline(figures),
         "epochs": [_in_order(record) for record in records],
         "gradients": fitted.recorder.gradients,
         "best_epoch": fitted.best_epoch,
@@ -141,15 +155,13 @@ def _train(
             "value_reevaluated": restored,
             "equal": best == restored,
         },
-        "test": test,
-        "evidence": evidence.gather(recipe, copy, fitted.heads, training, Samples(dataset.x_test, dataset.y_test)),
+        "test": figures,
+        "evidence": evidence.gather(recipe, copy, fitted.heads, learned, test),
         "dropout_inactive": {"runs_bit_equal": _repeats(copy, dataset.x_test[:EVALUATION_BATCH])},
         "parameters": copy.count_params(),
         **receipts.describe_machine(),
         "seconds": round(time.perf_counter() - began, 3),
     }
-    receipt = receipts.publish(directory, recipe.name, copy, receipt, training_report.render)
-    return Training(copy, receipt, directory / recipe.name / receipts.MODEL)
 
 
 def _in_order(record: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -95,6 +95,76 @@ def register(app: typer.Typer, each: Each) -> None:
             else:
                 terminal.out.print(show(done))
             return EXIT_PASS if done.healthy else EXIT_FINDINGS
+
+        each(recipes, one, json)
+
+    @app.command(epilog="Examples: isomer prune cnn;  isomer prune mlp --remove 0.8 --finetune 5")
+    def prune(
+        recipes: Recipes,
+        remove: Annotated[float, typer.Option(min=0, max=0.99, help="Share of all weights to remove.")] = 0.5,
+        finetune: Annotated[int | None, typer.Option(min=1, help="Epochs afterwards; half the recipe's.")] = None,
+        data: Data = None,
+        seed: Seed = 0,
+        epochs: Epochs = None,
+        runs: Runs = Path("runs"),
+        json: Json = False,
+    ) -> None:
+        """Remove units and channels that do least, for good, and train what is left again."""
+
+        def one(name: str, terminal: Terminal) -> int:
+            from pipeline.pruning import describe
+            from pipeline.pruning import prune as run
+
+            done = run(
+                name,
+                remove=remove,
+                finetune=finetune,
+                data=data,
+                seed=seed,
+                epochs=epochs,
+                runs=runs,
+                observer=terminal,
+            )
+            if json:
+                terminal.result({"model": Path(name).stem, "path": str(done.path), **done.pruning})
+            else:
+                terminal.out.print(
+                    f"{Path(name).stem}: {describe(done)}\nkept in {done.path}; isomer export {done.path} takes it to "
+                    "every format",
+                    soft_wrap=True,
+                )
+            return EXIT_PASS
+
+        each(recipes, one, json)
+
+    @app.command(epilog="Example: isomer tune spirals --trials 20")
+    def tune(
+        recipes: Recipes,
+        trials: Annotated[int, typer.Option(min=1, help="In all, those of earlier runs counted.")] = 20,
+        epochs: Epochs = None,
+        data: Data = None,
+        seed: Seed = 0,
+        runs: Runs = Path("runs"),
+        json: Json = False,
+    ) -> None:
+        """Search over the ranges that recipes declare; run again, it goes on where it was stopped."""
+
+        def one(name: str, terminal: Terminal) -> int:
+            from pipeline.report.study import show
+            from pipeline.tuning import tune as run
+
+            def begin(number: int, settings: dict[str, Any]) -> None:
+                words = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items())
+                terminal.stage(Path(name).stem, f"trial {number} of {trials}: {words}")
+
+            done = run(
+                name, trials=trials, epochs=epochs, data=data, seed=seed, runs=runs, observer=terminal, begin=begin
+            )
+            if json:
+                terminal.result(done.to_json())
+            else:
+                terminal.out.print(show(done))
+            return EXIT_PASS
 
         each(recipes, one, json)
 

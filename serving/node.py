@@ -53,7 +53,10 @@ class Node:
         self._end = end
         self._models, self._metrics = Models(), Metrics()
         self._watcher = Watcher(
-            settings, self._models, Source(settings.root, settings.model_config_file), self._metrics
+            settings,
+            self._models,
+            Source(settings.root, settings.model_config_file, settings.model_name),
+            self._metrics,
         )
         self._executor = Executor(settings.limits, self._metrics)
         handlers: dict[str, Handler] = {

@@ -39,6 +39,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     )
     add = parser.add_argument
     add("root", type=Path, nargs="?", help="directory of models, or one model's base path (exports)")
+    add("--model-name", metavar="NAME", help="of the model, where root is one base path (its directory's name)")
     add("--model-config-file", type=Path, help="a models.config; read again when it changes")
     add("--host", default=Settings.host, help="address to listen on")
     add("--rest-port", type=_port, default=Settings.rest_port, help="port of the REST API; 0 takes a free one")

@@ -41,6 +41,7 @@ class Settings:
 
     Attributes:
         root: a directory of models (each a base path with integer versions), or one base path.
+        model_name: of the model, where `root` is one base path; the directory's name if None.
         model_config_file: a models.config; it is served instead of `root`.
         host, rest_port, grpc_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
         no_grpc: REST only.
@@ -57,6 +58,7 @@ class Settings:
     """
 
     root: Path | None = None
+    model_name: str | None = None
     model_config_file: Path | None = None
     host: str = "127.0.0.1"
     rest_port: int = 8501

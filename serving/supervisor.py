@@ -12,9 +12,9 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from serving import log
+from serving import log, ports
 from serving.control import Channel
-from serving.errors import EXIT_PASS, EnvironmentFault
+from serving.errors import EXIT_PASS
 from serving.metrics import Snapshot, merge
 from serving.settings import Settings
 
@@ -35,12 +35,12 @@ class Supervisor:
     """
 
     def __init__(self, settings: Settings) -> None:
-        self._held = [_hold(settings.host, settings.rest_port, "--rest-port")]
-        ports = {"rest_port": self._held[0].getsockname()[1]}
+        self._held = [ports.hold(settings.host, settings.rest_port, "--rest-port")]
+        numbers = {"rest_port": self._held[0].getsockname()[1]}
         if not settings.no_grpc:
-            self._held.append(_hold(settings.host, settings.grpc_port, "--grpc-port"))
-            ports["grpc_port"] = self._held[1].getsockname()[1]
-        self._settings = replace(settings, **ports)
+            self._held.append(ports.hold(settings.host, settings.grpc_port, "--grpc-port"))
+            numbers["grpc_port"] = self._held[1].getsockname()[1]
+        self._settings = replace(settings, **numbers)
         self._channels: dict[int, Channel] = {}
         self._processes: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
@@ -164,30 +164,3 @@ class Supervisor:
             return await asyncio.wait_for(channel.ask(asked["kind"], asked["payload"]), seconds)
         except (ConnectionError, TimeoutError):
             return None
-
-
-def _hold(host: str, port: int, option: str) -> socket.socket:
-    """Bind a port, so that no other program gets it and workers may share it.
-
-    Raises:
-        EnvironmentFault: it is taken, or the host is not this machine's.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # Without SO_REUSEPORT first: with it, a second server would share the port of the first one unseen.
-    for shared in (False, True):
-        held = socket.socket(family, socket.SOCK_STREAM)
-        held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if shared:
-            held.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        try:
-            held.bind((host, port))
-        except OSError as error:
-            held.close()
-            raise EnvironmentFault(
-                f"Cannot listen on {host}:{port}: {error.strerror or error}.", f"Choose another with {option}."
-            ) from error
-        if shared:
-            return held
-        port = held.getsockname()[1]
-        held.close()
-    raise AssertionError("unreachable")

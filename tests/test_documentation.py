@@ -13,7 +13,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 BLOCK = re.compile(r"<!-- run -->\s*```(bash|python)\n(.*?)```", re.DOTALL)
-PAGES = sorted([ROOT / "README.md", ROOT / "models" / "README.md"])
+PAGES = sorted([ROOT / "README.md", ROOT / "models" / "README.md", ROOT / "docs" / "training.md"])
 
 
 def blocks() -> list[tuple[Path, str, str]]:
@@ -24,13 +24,14 @@ def test_the_readme_has_commands_to_run() -> None:
     assert sum(page.name == "README.md" and page.parent == ROOT for page, _, _ in blocks()) >= 3
 
 
-def test_documented_commands_run(tmp_path: Path) -> None:
-    """In order and in one directory, as a reader would; `uv run isomer` is this environment's `isomer`."""
+@pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_documented_commands_run(page: Path, tmp_path: Path) -> None:
+    """A page's in order and in one directory, as a reader would; `uv run` is this environment."""
     tools = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}"}
-    for page, kind, code in blocks():
+    for _, kind, code in (block for block in blocks() if block[0] == page):
         if kind == "bash":
-            command = ["bash", "-euo", "pipefail", "-c", code.replace("uv run isomer", "isomer")]
+            command = ["bash", "-euo", "pipefail", "-c", code.replace("uv run ", "")]
         else:
             command = [sys.executable, "-c", code]
         done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)

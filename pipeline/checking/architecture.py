@@ -49,7 +49,7 @@ def _match(head: Head, loss: Any, target: np.ndarray) -> Finding | None:
         return None
     if head.kind is not Kind.NUMBERS:
         why = "Class numbers have no distances: the loss says that class 9 is further from 0 than 1 is."
-        if head.kind is Kind.BINARY or "hinge" in head.loss:
+        if head.kind is not Kind.CLASSES or "hinge" in head.loss:
             return None
         return Finding("output-loss", f"{seen}; the labels are classes.", why, "Use sparse_categorical_crossentropy.")
     low, high = _RANGES.get(head.activation, (-math.inf, math.inf))
@@ -121,7 +121,7 @@ def initial_loss(subject: Subject) -> Result:
 
 
 def _guess(head: Head, subject: Subject, target: np.ndarray, answer: np.ndarray) -> tuple[float | None, str]:
-    if "crossentropy" in head.loss and head.kind is Kind.CLASSES:
+    if "crossentropy" in head.loss and (head.kind is Kind.CLASSES or "categorical" in head.loss):
         return math.log(head.units), f"guessing among {head.units} classes (ln {head.units})"
     if "crossentropy" in head.loss:
         return math.log(2), "an even chance (ln 2)"

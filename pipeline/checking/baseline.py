@@ -22,6 +22,8 @@ def compare(subject: Subject, trial: Trial) -> Result:
     learned, held = (subject.targets(trial.model, part) for part in (subject.few, subject.held_out))
     answers = heads.answers(trial.model, subject.held_out.x)
     for head in subject.heads:
+        if head.kind is Kind.OTHER:
+            continue
         target, truth = learned[head.output], held[head.output]
         if head.kind is Kind.NUMBERS:
             if target.ndim > 2 or (target.ndim == 2 and target.shape[1] > 8):
@@ -32,8 +34,7 @@ def compare(subject: Subject, trial: Trial) -> Result:
             truth = classes(truth).astype(np.int64)
             line = _linear(subject, classes(target).astype(np.int64), truth, numbers=False)
             chance, what = float(np.bincount(truth).max() / len(truth)), "accuracy"
-            answer = answers[head.output]
-            own = float(np.mean((answer.argmax(-1) if head.units > 1 else answer.reshape(-1) > 0.5) == truth))
+            own = float(np.mean(heads.chances(answers[head.output]).argmax(-1) == truth))
         figures[head.output] = {"model": own, "linear": line, "chance": chance, "figure": what}
         seen = f"After {trial.steps} steps '{head.output}' has {what} {own:.3f} on samples held out"
         if own < chance + min(ABOVE_CHANCE, (1 - chance) / 2):

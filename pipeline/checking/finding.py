@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -65,7 +66,14 @@ class Checkup:
             "dataset": self.dataset,
             "healthy": self.healthy,
             "findings": [finding.to_json() for finding in self.findings],
-            "figures": self.figures,
+            "figures": _finite(self.figures),
             "skipped": list(self.skipped),
             "seconds": round(self.seconds, 3),
         }
+
+
+def _finite(value: Any) -> Any:
+    """The value as JSON takes it: null for what is no finite number."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -12,7 +12,7 @@ from tensorflow.python.framework.func_graph import FuncGraph
 
 from pipeline.legalize.complex_pair import Complex
 from pipeline.legalize.emit import WHOLE, compute, promote
-from pipeline.legalize.registry import TFLITE
+from pipeline.legalize.registry import ONNX, TFLITE
 from pipeline.legalize.store import Store, is_large
 
 # TFLite's converter writes the largest float for an infinite constant. This number stands for it until the file is
@@ -64,13 +64,25 @@ class Constants:
         sources = frozenset().union(*(self.sources(v) for v in derived_from))
         if sources:
             self._sources[key] = self._sources.get(key, frozenset()) | sources
-        graph = tf.compat.v1.get_default_graph()
+        inner = tf.compat.v1.get_default_graph()
+        graph = self._home(inner, key)
         slot = (id(graph), key)
         if slot not in self._made:
-            tensor, value = self._place(graph, value)
+            with graph.as_default():
+                tensor, value = self._place(inner, value)
             self._values[id(tensor)] = (tensor, value)
             self._made[slot] = (tensor, graph)
         return self._made[slot][0]
+
+    def _home(self, graph: Any, key: bytes) -> Any:
+        """The graph that a constant belongs in: this one, but a weight that a loop reads is given to the loop.
+
+        tf2onnx knows a recurrent layer by the weights that its loop is given, and writes ONNX' own LSTM.
+        """
+        if self._target == ONNX and key in self._sources:
+            while isinstance(graph.outer_graph, FuncGraph):
+                graph = graph.outer_graph
+        return graph
 
     def _place(self, graph: Any, value: np.ndarray) -> tuple[Any, np.ndarray]:
         """The value in a graph, and the array to remember.

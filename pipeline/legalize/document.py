@@ -43,6 +43,27 @@ finds each of them in the finished file.
 Operations that are left and that the target lacks are a `LegalizationError` that lists each with its Keras layers, the
 reason and advice; nothing of that format is written, and its cells are `UNSUPPORTED`.
 
+### Hashed numbers
+
+`Hashing` and `HashedCrossing` hash the digits of a number, and no other format has strings to hash. Where the range of
+the numbers is known, isomer hashes all of them when it exports, and the layer becomes a look-up in that table (at most
+16,777,216 entries). Known is what the graph tells (`pipeline/legalize/bounds.py`: small types and truth values, behind
+a look-up, buckets, `x % n`, `clip`), or what the user declares: `--input "ids:int64:?,3:0..999"`, or the same text
+beside the model of `module.py:build`. Rows to judge on are drawn from the declared range, and the signature states it.
+
+A number outside of a declared range is never given a bucket: its index lies beyond the table, which ends the run with
+an error in LiteRT, ONNX Runtime and TF.js on CPU and wasm (WebGL does not check indices: check in front of the model).
+The SavedModel hashes any number, as the Keras model does. The artifact's notes say so.
+
+### TensorFlow's own operations in TFLite
+
+A TFLite file can hold operations of TensorFlow ("Select TF", Flex), which run only where the Flex delegate is linked:
+not in the package of LiteRT, and in none of TensorFlow since 2.19. isomer writes such a file with `--allow-flex` alone,
+and only where there is no other way; a refusal names the flag if the converter would take the model. The certificate
+lists the operations (`flex`), the summary says so, the plain LiteRT cell is `UNSUPPORTED`, and the file is judged in
+the cell `tflite-flex`: TensorFlow 2.18 in an environment of its own, which `make flex` installs (or any Python with it,
+named in `ISOMER_FLEX_PYTHON`). Without it that required cell is `NOT_RUN`, and nothing is published.
+
 ## How to add a rule
 
 One function and one case:

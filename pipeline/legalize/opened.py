@@ -43,7 +43,7 @@ def open_weights(legal: Legalized) -> Opened:
     """Make the large weights inputs that a converter need not know."""
     import tensorflow as tf
 
-    specs = [tf.TensorSpec(t.shape, t.dtype, name=t.name) for t in legal.signature.inputs]
+    specs = list(legal.function.input_signature)  # a target may lack the type that the model declares
     reads = _reads(legal.concrete.graph)
     if not reads:
         return Opened(legal.function, specs, {})

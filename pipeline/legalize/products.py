@@ -6,20 +6,20 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
-from pipeline.legalize.registry import TFLITE
+from pipeline.legalize.registry import TFJS, TFLITE
 from pipeline.legalize.shapes import product, reshape, sizes
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
-# LiteRT's BATCH_MATMUL has five axes.
-_MOST = 5
+# Axes that the kernels have.
+MOST_MULTIPLIED = {TFLITE: 5, TFJS: 4}
 
 
 def matmul(rewriter: Rewriter, x: Any, y: Any, adjoint_a: bool = False, adjoint_b: bool = False) -> Any:
     """`tf.matmul`, with the leading axes as one where there are too many for the target."""
     leading = max(x.shape.rank, y.shape.rank) - 2
-    if rewriter.target != TFLITE or leading + 2 <= _MOST:
+    if leading + 2 <= MOST_MULTIPLIED.get(rewriter.target, leading + 2):
         return tf.matmul(x, y, adjoint_a=adjoint_a, adjoint_b=adjoint_b)
     x, y = repeat(x, y), repeat(y, x)
     dims = sizes(x)[:-2]

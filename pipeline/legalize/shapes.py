@@ -8,8 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.registry import TFJS, TFLITE
+
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
+
+# What the transpositions of LiteRT 2.3 and of TF.js' wasm backend take for sure.
+MOST_TRANSPOSED, _FEW_AXES = 5, (TFLITE, TFJS)
 
 
 def sizes(tensor: Any) -> list[Any]:
@@ -37,7 +42,35 @@ def transpose(rewriter: Rewriter, tensor: Any, permutation: list[int]) -> Any:
         return tensor
     if (value := rewriter.value(tensor)) is not None:
         return rewriter.constant(np.ascontiguousarray(value.transpose(permutation)), tensor)
+    if rewriter.target in _FEW_AXES and len(permutation) > MOST_TRANSPOSED:
+        return _in_steps(rewriter, tensor, permutation)
     return tf.transpose(tensor, permutation)
+
+
+def _in_steps(rewriter: Rewriter, tensor: Any, permutation: list[int]) -> Any:
+    """A transposition of many axes: those that stay neighbours are one axis, and then each is brought to its place."""
+    dims = sizes(tensor)
+    # Runs of axes in the order of the result, each as its first axis and its size.
+    runs: list[list[int]] = []
+    for axis in permutation:
+        if runs and runs[-1][-1] == axis - 1:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    present = sorted(runs)
+    size = {run[0]: product([dims[a] for a in run]) for run in runs}
+    if len(runs) <= MOST_TRANSPOSED:
+        flat = reshape(rewriter, tensor, [size[run[0]] for run in present])
+        tensor = tf.transpose(flat, [present.index(run) for run in runs])
+        return reshape(rewriter, tensor, [dims[a] for a in permutation])
+    for place, run in enumerate(runs):
+        at = present.index(run)
+        if at != place:
+            now = [size[r[0]] for r in present]
+            groups = [product(now[:place]), product(now[place:at]), now[at], product(now[at + 1 :])]
+            tensor = tf.transpose(reshape(rewriter, tensor, groups), [0, 2, 1, 3])
+            present.insert(place, present.pop(at))
+    return reshape(rewriter, tensor, [dims[a] for a in permutation])
 
 
 def reshape(rewriter: Rewriter, tensor: Any, dims: list[Any]) -> Any:

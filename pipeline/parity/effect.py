@@ -12,16 +12,16 @@ from pipeline.parity.inputs import Tensors
 from pipeline.parity.judge import Evidence
 from pipeline.parity.oracle import run_captured
 
-# Relative change of every value of a weight, with random signs.
-CHANGE = 2.0**-8
+# Relative changes of every value of a weight, with random signs; the second is for weights that the first does not show.
+CHANGES = (2.0**-8, 2.0**-4)
 _ROWS = 16
 
 
 def shown(capture: Capture, evidence: Evidence, paths: Sequence[str]) -> set[str]:
     """The weights whose change moves an output by more than twice its budget.
 
-    An output within its budget then says that such a weight is in the file, and right to about `CHANGE`, in whatever
-    form.
+    An output within its budget then says that such a weight is in the file, and right to about that change, in
+    whatever form.
 
     Args:
         capture: its variables are changed one by one, and restored.
@@ -35,14 +35,16 @@ def shown(capture: Capture, evidence: Evidence, paths: Sequence[str]) -> set[str
     for path in paths:
         variable = capture.variables[path]
         value = variable.numpy()
-        signs = random.choice(np.array([-CHANGE, CHANGE], np.float32), value.shape)
-        variable.assign((value * (1 + signs)).astype(value.dtype))
-        try:
-            after = run_captured(capture, few.judged.tensors)
-        finally:
-            variable.assign(value)
-        if _moves(before, after, few):
-            found.add(path)
+        signs = random.choice(np.array([-1, 1], np.float32), value.shape)
+        for change in CHANGES:
+            variable.assign((value * (1 + change * signs)).astype(value.dtype))
+            try:
+                after = run_captured(capture, few.judged.tensors)
+            finally:
+                variable.assign(value)
+            if _moves(before, after, few):
+                found.add(path)
+                break
     return found
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from pipeline.capture import Capture
 from pipeline.errors import ModelError, first_line
-from pipeline.parity import oracle
+from pipeline.parity import cost, oracle
 from pipeline.parity.domains import Domain, domains_of
 from pipeline.parity.emptiness import reduces_nothing
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.synthetic import SIZE, synthetic
+from pipeline.parity.synthetic import ROWS, SIZE, synthetic
 from pipeline.signature import TensorSpec
 
 # For dynamic dimensions: convolutions and pools want some size, positions allow no more than they know.
@@ -45,11 +45,11 @@ def invent(captured: Capture, model: Any, seed: int) -> Judged:
                 problem = problem or error
                 continue
             if says_something:
-                found = synthetic(captured.signature, guess, seed, size)
+                found = synthetic(captured.signature, guess, seed, size, cost.rows(captured, size, ROWS))
                 return replace(found, others=_others(captured, guess, seed, size))
             poor = poor or ((guess, size) if all(value.size for value in answers.values()) else None)
     if poor is not None:
-        return synthetic(captured.signature, poor[0], seed, poor[1])
+        return synthetic(captured.signature, poor[0], seed, poor[1], cost.rows(captured, poor[1], ROWS))
     why = f": {first_line(problem)}" if problem else ": an output is empty"
     raise ModelError(
         f"The model fails in TensorFlow on all synthetic inputs that were tried{why}.",

@@ -57,9 +57,12 @@ def run_as_written(capture: Capture, inputs: Mapping[str, np.ndarray], batch: in
 def run_keras(model: Any, capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
     """What Keras itself answers, layer by layer, without the capture."""
     from keras import backend, ops, tree
+    from keras.src.utils import backend_utils
 
     def answer(*flat: Any) -> dict[str, Any]:
-        outputs, after = call(model, capture.invocation, capture.states, flat)
+        # As in predict(): of whole numbers, preprocessing layers give others outside of a graph.
+        with backend_utils.TFGraphScope():
+            outputs, after = call(model, capture.invocation, capture.states, flat)
         flat_outputs = [ops.cast(t, "float32") if backend.is_float_dtype(t.dtype) else t for t in tree.flatten(outputs)]
         return dict(zip((t.name for t in capture.signature.outputs), flat_outputs + after, strict=True))
 

@@ -88,27 +88,41 @@ class _Store:
                 self.by_size.setdefault(array.size, []).append(array)
                 self._patterns.setdefault(array.size, []).append(_pattern(array))
         alone = [p for patterns in self._patterns.values() for p in patterns]
-        self._all = np.unique(np.concatenate(alone)) if alone else np.zeros(0, np.uint32)
+        self._all = _distinct(np.concatenate(alone)) if alone else np.zeros(0, np.uint32)
 
     def holds(self, values: np.ndarray) -> bool:
         """An array of this size has these bits; or several arrays together do, and none has nearly the same."""
         ours = _pattern(values)
         if any(np.array_equal(ours, theirs) for theirs in self._patterns.get(values.size, ())):
             return True
-        return not self.nearly_holds(values) and bool(np.isin(ours, self._all, assume_unique=True).all())
+        return not self.nearly_holds(values) and _common(ours, self._all) == len(ours)
 
     def nearly_holds(self, values: np.ndarray) -> bool:
         """An array of this size has most of these bits, and others in place of the rest."""
         ours = _pattern(values)
-        return any(
-            len(ours) / 2 < np.isin(ours, theirs, assume_unique=True).sum() < len(ours)
-            for theirs in self._patterns.get(values.size, ())
-        )
+        return any(len(ours) / 2 < _common(ours, theirs) < len(ours) for theirs in self._patterns.get(values.size, ()))
 
 
 def _pattern(array: np.ndarray) -> np.ndarray:
     """The distinct bit patterns of an array's values as float32, sorted."""
-    return np.unique(np.ascontiguousarray(array, np.float32).ravel().view(np.uint32))
+    return _distinct(np.ascontiguousarray(array, np.float32).ravel().view(np.uint32))
+
+
+def _distinct(values: np.ndarray) -> np.ndarray:
+    """The distinct values, sorted: `np.unique` hashes them, and takes minutes for the bits of floats."""
+    ordered = np.sort(values)
+    return ordered[np.append(True, ordered[1:] != ordered[:-1])] if len(ordered) else ordered
+
+
+def _common(ours: np.ndarray, theirs: np.ndarray) -> int:
+    """How many values are in both, each sorted and without repetitions."""
+    if not len(ours) or not len(theirs):
+        return 0
+    if len(ours) > len(theirs) // 8:
+        both = np.sort(np.concatenate([ours, theirs]))
+        return int(np.count_nonzero(both[1:] == both[:-1]))
+    place = np.minimum(np.searchsorted(theirs, ours), len(theirs) - 1)
+    return int(np.count_nonzero(theirs[place] == ours))
 
 
 def _found(value: np.ndarray, store: _Store) -> bool:

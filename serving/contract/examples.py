@@ -30,7 +30,10 @@ def serialize(value: Any) -> bytes:
         raise InvalidArgument(f"Example must be JSON object but got JSON {json_type(value)}")
     example = _example()()
     for name, content in value.items():
-        feature = example.features.feature[name]
+        try:
+            feature = example.features.feature[name]
+        except UnicodeEncodeError as error:
+            raise InvalidArgument("A feature's name is not UTF-8") from error
         for item in content if isinstance(content, list) else (content,):
             _add(item, name, feature)
     return bytes(example.SerializeToString())

@@ -13,7 +13,7 @@ from typing import Any
 from serving import log
 from serving.errors import DeadlineExceeded, Internal, ResourceExhausted, ServingError
 from serving.inference.batches import run, run_together
-from serving.inference.job import Job, Reply
+from serving.inference.job import Job, Promise
 from serving.lifecycle.loading import Servable
 from serving.metrics import Metrics
 from serving.settings import Limits
@@ -40,7 +40,7 @@ class Executor:
         self._pending = 0
         # Versions with jobs that wait for a thread; their order is that of their turns.
         self._lines: dict[int, Servable] = {}
-        self._late: set[Job] = set()  # jobs in threads, watched for their deadline
+        self._late: set[Promise] = set()  # in threads, watched for their deadline
 
     def submit(self, servable: Servable, job: Job) -> None:
         """Run a job; it may be answered before this returns.
@@ -64,23 +64,26 @@ class Executor:
             self._lines[id(servable)] = servable
             self._dispatch()
 
-    def away(self, servable: Servable | None, work: Callable[[], Any], reply: Reply) -> None:
+    def away(self, servable: Servable, work: Callable[[], Any], promise: Promise) -> None:
         """Do other work in a thread, holding a version: what it returns is the answer.
 
         Raises:
             ResourceExhausted: too much waits already.
         """
         self._admit()
-        if servable is not None:
-            servable.users += 1
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _guarded, work)
+        servable.users += 1
+        self._late.add(promise)
+
+        def timely() -> Any:
+            return _too_late() if promise.late else work()
+
+        future = asyncio.get_running_loop().run_in_executor(self._pool, _guarded, timely)
 
         def done(finished: asyncio.Future[Any]) -> None:
-            self._pending -= 1
-            if servable is not None:
-                servable.users -= 1
+            self._left(servable)
+            self._late.discard(promise)
             if not finished.cancelled():
-                reply(finished.result())
+                promise.answer(finished.result())
 
         future.add_done_callback(done)
 
@@ -105,16 +108,14 @@ class Executor:
 
     def sweep(self) -> None:
         """Answer what waited for too long."""
-        now = time.monotonic()
         for servable in list(self._lines.values()):
-            late = [job for job in servable.lane.waiting if job.deadline < now]
-            for job in late:
+            for job in [job for job in servable.lane.waiting if job.late]:
                 servable.lane.waiting.remove(job)
                 self._left(servable)
                 job.answer(_too_late())
-        for job in [j for j in self._late if j.deadline < now]:
-            self._late.discard(job)
-            job.answer(_too_late())
+        for promise in [p for p in self._late if p.late]:
+            self._late.discard(promise)
+            promise.answer(_too_late())
 
     @property
     def waiting(self) -> int:
@@ -182,16 +183,14 @@ class Executor:
 
     def _results(self, servable: Servable, group: list[Job]) -> list[Any]:
         """Answers or errors of a group, in its order. Never raises."""
-        now = time.monotonic()
-        if len(group) > 1 and all(job.deadline >= now for job in group):
+        if len(group) > 1 and not any(job.late for job in group):
             try:
                 return self._together(servable, group)
             except Exception:
                 pass  # each alone finds the one at fault
         results: list[Any] = []
         for job in group:
-            late = job.deadline < time.monotonic()
-            results.append(_too_late() if late else _guarded(partial(self.run, servable, job)))
+            results.append(_too_late() if job.late else _guarded(partial(self.run, servable, job)))
         return results
 
     def _together(self, servable: Servable, group: list[Job]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -16,19 +17,43 @@ from serving.signature import Signature
 Reply = Callable[[Any], None]
 
 
-class Job:
+class Promise:
+    """An answer that is due.
+
+    Attributes:
+        reply: takes the answer or a ServingError; called exactly once, on the event loop.
+        deadline: of `time.monotonic`: when it is late, the answer is an error.
+    """
+
+    __slots__ = ("answered", "deadline", "reply")
+
+    def __init__(self, reply: Reply, deadline: float) -> None:
+        self.reply = reply
+        self.deadline = deadline
+        self.answered = False
+
+    @property
+    def late(self) -> bool:
+        return self.deadline < time.monotonic()
+
+    def answer(self, result: Any | ServingError) -> None:
+        """Reply, unless that was done."""
+        if not self.answered:
+            self.answered = True
+            self.reply(result)
+
+
+class Job(Promise):
     """Inputs to run, and what to do with the outputs.
 
     Attributes:
         signature, inputs, rows: what to run.
         finish: outputs to the answer; runs where the engine ran, and may raise ServingError.
-        reply: takes the answer or a ServingError; called exactly once, on the event loop.
-        deadline: of `time.monotonic`: when it is late, the answer is an error.
         api: Predict, Classify, Regress or MultiInference, for metrics.
         likeness: jobs of equal likeness may run together; None: with no other.
     """
 
-    __slots__ = ("answered", "api", "deadline", "finish", "inputs", "likeness", "reply", "rows", "signature")
+    __slots__ = ("api", "finish", "inputs", "likeness", "rows", "signature")
 
     def __init__(
         self,
@@ -40,25 +65,17 @@ class Job:
         deadline: float,
         api: str = "Predict",
     ) -> None:
+        super().__init__(reply, deadline)
         self.signature = signature
         self.inputs = inputs
         self.rows = rows
         self.finish = finish
-        self.reply = reply
-        self.deadline = deadline
         self.api = api
         self.likeness: object = None
-        self.answered = False
 
     def alike(self) -> None:
         """Find out which others it may run with."""
         self.likeness = likeness(self.signature, self.inputs)
-
-    def answer(self, result: Any | ServingError) -> None:
-        """Reply, unless that was done."""
-        if not self.answered:
-            self.answered = True
-            self.reply(result)
 
 
 class Lane:

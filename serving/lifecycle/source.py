@@ -20,14 +20,16 @@ class Source:
     Args:
         root: a directory of models, or one base path; not looked at if there is a file.
         file: a models.config.
+        name: of the model, where the root is one base path.
 
     Raises:
         StartFault: the file cannot be read.
     """
 
-    def __init__(self, root: Path | None, file: Path | None = None) -> None:
+    def __init__(self, root: Path | None, file: Path | None = None, name: str | None = None) -> None:
         self._root = root
         self._file = file
+        self._name = name
         self.wanted: Sequence[ModelConfig] = ()
         self._replaced = False
         self._content: bytes | None = None
@@ -81,7 +83,7 @@ class Source:
     def _discover(self, root: Path) -> Sequence[ModelConfig]:
         """The directories of the root; one that is gone stays wanted, since that may be a disk that is."""
         found = {m.name: m for m in self.wanted}
-        for name, base in versions.models(root).items():
+        for name, base in versions.models(root, self._name).items():
             try:
                 promotions = promotion.read(base)
             except ServingError as error:

@@ -10,14 +10,17 @@ _NUMBER = re.compile(r"[0-9]{1,19}")
 _MAX_VERSION = 2**63 - 1
 
 
-def models(root: Path) -> dict[str, Path]:
+def models(root: Path, name: str | None = None) -> dict[str, Path]:
     """Base paths by model name: the visible directories below the root, or the root itself if it has versions.
+
+    Args:
+        name: of the model in the latter case; its directory's name if None.
 
     Raises:
         OSError: the root cannot be read.
     """
     if versions(root):
-        return {root.resolve().name: root}
+        return {name or root.resolve().name: root}
     with os.scandir(root) as entries:
         visible = [e for e in entries if not e.name.startswith(".") and ":" not in e.name and e.is_dir()]
     return {e.name: Path(e.path) for e in sorted(visible, key=lambda e: e.name)}

@@ -22,7 +22,7 @@ from serving.signature import DEFAULT_SIGNATURE, Signature
 
 FILE = "assets.extra/tf_serving_warmup_requests"
 _MAX_RECORDS = 1000
-_MAX_ELEMENTS = 64 << 20
+_MAX_BYTES = 256 << 20
 _HEAD = struct.Struct("<QI")
 _TAIL = struct.Struct("<I")
 _POLYNOMIAL = 0x82F63B78
@@ -109,7 +109,7 @@ def _predict(engine: Engine, request: Any) -> None:
     if missing:
         raise InvalidArgument(f"a warm-up request has no input {missing[0]}")
     inputs: Mapping[str, np.ndarray] = {
-        spec.name: to_array(request.inputs[spec.name], spec, _MAX_ELEMENTS) for spec in signature.inputs
+        spec.name: to_array(request.inputs[spec.name], spec, _MAX_BYTES) for spec in signature.inputs
     }
     run(engine, signature, inputs)
 

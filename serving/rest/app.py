@@ -15,7 +15,7 @@ from serving.contract.paths import Target
 from serving.contract.request import Predict
 from serving.errors import Internal, InvalidArgument, ServingError
 from serving.inference.executor import Executor
-from serving.inference.job import Job
+from serving.inference.job import Job, Promise
 from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
 from serving.metrics import UNKNOWN, Metrics
@@ -161,7 +161,7 @@ class App:
                 assert isinstance(found, Servable)
                 return self._executor.run(found, self._job(target, found, body, reply, deadline))
 
-            self._executor.away(found, work, reply)
+            self._executor.away(found, work, Promise(reply, deadline))
             return
         job = self._job(target, found, body, reply, deadline)
         assert isinstance(found, Servable)  # reading raises otherwise

@@ -12,7 +12,7 @@ from serving.contract import open_inference, paths
 from serving.contract.open_inference import Infer, Path
 from serving.errors import InvalidArgument, NotFound, ServingError
 from serving.inference.executor import Executor
-from serving.inference.job import Job
+from serving.inference.job import Job, Promise
 from serving.lifecycle.loading import Servable
 from serving.lifecycle.model import Models
 from serving.metrics import UNKNOWN, Metrics
@@ -84,9 +84,11 @@ class OpenInference:
             servable = self._find(target)
             deadline = time.monotonic() + self._limits.request_seconds
             if len(body) > _INLINE_BYTES:
-                self._executor.away(
-                    servable, lambda: self._executor.run(servable, self._job(servable, body, reply, deadline)), reply
-                )
+
+                def work() -> Any:
+                    return self._executor.run(servable, self._job(servable, body, reply, deadline))
+
+                self._executor.away(servable, work, Promise(reply, deadline))
             else:
                 self._executor.submit(servable, self._job(servable, body, reply, deadline))
         except ServingError as error:

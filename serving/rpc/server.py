@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 import grpc.aio
 
-from serving import log
+from serving import log, ports
 from serving.access import AccessLog
 from serving.errors import Code, EnvironmentFault, Internal, ServingError, Unauthenticated
 from serving.protos import message
@@ -81,6 +81,8 @@ class RpcServer:
             server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(service, handlers),))
         server.add_generic_rpc_handlers((_health(services),))
         host, port = settings.host, settings.grpc_port
+        if settings.workers == 1:
+            ports.check(host, port, "--grpc-port")  # gRPC's own words for a taken port help nobody
         where = f"[{host}]" if ":" in host else host
         try:
             if security.pair is None:

@@ -12,7 +12,7 @@ import numpy as np
 from serving.contract import results
 from serving.contract.paths import Target
 from serving.contract.tensors import strings
-from serving.errors import Code, FailedPrecondition, InvalidArgument, ServingError, Unimplemented
+from serving.errors import Code, FailedPrecondition, InvalidArgument, ServingError
 from serving.inference.executor import Executor
 from serving.inference.job import Job
 from serving.lifecycle.loading import Servable
@@ -20,8 +20,9 @@ from serving.lifecycle.model import Models
 from serving.metrics import UNKNOWN, Metrics
 from serving.protos import message
 from serving.rest.operations import Operations
+from serving.rpc.answers import define, fill, fill_result, name_version, read_tasks, wanted_outputs
 from serving.rpc.examples import read
-from serving.rpc.tensors import number_of, to_array, to_proto
+from serving.rpc.tensors import to_array, to_proto
 from serving.settings import Limits
 from serving.signature import DEFAULT_SIGNATURE, Signature
 
@@ -73,11 +74,11 @@ class Services:
         if signature is None:
             raise FailedPrecondition(f'Serving signature key "{name}" not found.')
         inputs = self._inputs(signature, request.inputs)
-        wanted = _wanted(signature, request.output_filter)
+        wanted = wanted_outputs(signature, request.output_filter)
 
         def finish(outputs: Tensors) -> Any:
             response = message("PredictResponse")()
-            _spec(response.model_spec, servable, name)
+            name_version(response.model_spec, servable, name)
             for output in wanted:
                 to_proto(outputs[output], response.outputs[output])
             return response
@@ -98,7 +99,7 @@ class Services:
         if not request.tasks:
             raise InvalidArgument("Inference request has no tasks")
         servable = self._find(request.tasks[0].model_spec)
-        tasks = _tasks(servable, request.tasks)
+        tasks = read_tasks(servable, request.tasks)
         examples = read(request.input)
         self._bound(len(examples))
         response = message("MultiInferenceResponse")()
@@ -106,11 +107,11 @@ class Services:
             result = response.results.add()
 
             def finish(outputs: Tensors, result: Any = result, method: str = task.method_name) -> None:
-                _fill(result, method, outputs, len(examples))
+                fill(result, method, outputs, len(examples))
 
             inputs = {signature.inputs[0].name: strings(examples)}
             await self._submit(servable, signature, inputs, len(examples), finish, seconds, "MultiInference")
-            _spec(result.model_spec, servable, signature.name)
+            name_version(result.model_spec, servable, signature.name)
         return response
 
     async def get_model_metadata(self, request: Any, _: float | None) -> Any:
@@ -125,7 +126,7 @@ class Services:
         servable = self._find(request.model_spec)
         definitions = message("SignatureDefMap")()
         for name, signature in servable.signatures.items():
-            _define(definitions.signature_def[name], signature)
+            define(definitions.signature_def[name], signature)
         response = message("GetModelMetadataResponse")()
         response.model_spec.name = servable.model
         response.model_spec.version.value = servable.version
@@ -164,8 +165,8 @@ class Services:
 
         def finish(outputs: Tensors) -> Any:
             response = message(response_type)()
-            _spec(response.model_spec, servable, signature.name)
-            _fill_result(response.result, method, outputs, len(examples))
+            name_version(response.model_spec, servable, signature.name)
+            fill_result(response.result, method, outputs, len(examples))
             return response
 
         api = "Classify" if method == results.CLASSIFY else "Regress"
@@ -232,79 +233,3 @@ class Services:
         if isinstance(result, ServingError):
             raise result
         return result
-
-
-def _wanted(signature: Signature, names: list[str]) -> list[str]:
-    """Outputs that the request asks for; all if it asks for none."""
-    known = [t.name for t in signature.outputs]
-    for i, name in enumerate(names):
-        if name not in known:
-            raise InvalidArgument(
-                f"output tensor alias not found in signature: {name} Outputs expected to be in the set "
-                f"{{{','.join(sorted(known))}}}."
-            )
-        if name in names[:i]:
-            raise InvalidArgument(f"duplicate output tensor alias: {name}")
-    return list(names) or known
-
-
-def _tasks(servable: Servable, tasks: Any) -> list[tuple[Any, Signature]]:
-    """Each task with its signature."""
-    found: list[tuple[Any, Signature]] = []
-    for task in tasks:
-        if not task.model_spec.name:
-            raise InvalidArgument("Found ModelSpec with an empty model name.")
-        if task.model_spec.name != servable.model:
-            raise InvalidArgument("All ModelSpecs in a MultiInferenceRequest must access the same model name.")
-        name = task.model_spec.signature_name or DEFAULT_SIGNATURE
-        if name in (s.name for _, s in found):
-            raise InvalidArgument(f"Duplicate evaluation of signature: {name}")
-        if name not in servable.signatures:
-            raise InvalidArgument(f"Requested signature not found in model graph: {name}")
-        if task.method_name not in (results.CLASSIFY, results.REGRESS):
-            raise Unimplemented(f"Unsupported signature method_name: {task.method_name}")
-        signature = servable.signatures[name]
-        results.check(signature, task.method_name)
-        if found and signature.inputs[0].tensor != found[0][1].inputs[0].tensor:
-            raise InvalidArgument("Input tensor must be the same for all Signatures.")
-        found.append((task, signature))
-    return found
-
-
-def _fill(result: Any, method: str, outputs: Tensors, rows: int) -> None:
-    """An InferenceResult."""
-    kind = "classification_result" if method == results.CLASSIFY else "regression_result"
-    _fill_result(getattr(result, kind), method, outputs, rows)
-
-
-def _fill_result(result: Any, method: str, outputs: Tensors, rows: int) -> None:
-    """A ClassificationResult or a RegressionResult."""
-    if method == results.CLASSIFY:
-        for row in results.classes(outputs, rows):
-            entry = result.classifications.add()
-            for label, score in row:
-                entry.classes.add(label=label.decode("utf-8", "replace"), score=score)
-        return
-    for value in results.regressions(outputs, rows).tolist():
-        result.regressions.add(value=value)
-
-
-def _spec(spec: Any, servable: Servable, signature: str) -> None:
-    """Which version and signature answered."""
-    spec.name, spec.signature_name = servable.model, signature
-    spec.version.value = servable.version
-
-
-def _define(definition: Any, signature: Signature) -> None:
-    """A SignatureDef."""
-    definition.method_name = signature.method
-    for tensors, into in ((signature.inputs, definition.inputs), (signature.outputs, definition.outputs)):
-        for tensor in tensors:
-            info = into[tensor.name]
-            info.name, info.dtype = tensor.tensor, number_of(tensor.dtype)
-            if tensor.shape is None:
-                info.tensor_shape.unknown_rank = True
-                continue
-            info.tensor_shape.SetInParent()
-            for size in tensor.shape:
-                info.tensor_shape.dim.add(size=-1 if size is None else size)

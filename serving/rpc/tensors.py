@@ -12,6 +12,8 @@ from serving.errors import InvalidArgument
 from serving.signature import DATA_TYPES, TensorSpec
 
 _STRING = 7
+# Bytes that an array takes for one string, beside the string.
+_POINTER = 8
 # The enum DataType: numbers of the types that a tensor may have, with the field of their values.
 _FIELDS = {
     1: ("float32", "float_val"),
@@ -36,11 +38,11 @@ def number_of(dtype: str) -> int:
     return _NUMBERS.get(dtype, 0)
 
 
-def to_array(tensor: Any, spec: TensorSpec, most_elements: int) -> np.ndarray:
+def to_array(tensor: Any, spec: TensorSpec, most_bytes: int) -> np.ndarray:
     """A TensorProto as an array of the input's type.
 
     Args:
-        most_elements: a message of a few bytes can stand for a tensor of any size, so that this is bounded.
+        most_bytes: of the array: a message of a few bytes can stand for a tensor of any size.
 
     Raises:
         InvalidArgument: it is of another type, or its values are not those of its shape.
@@ -51,13 +53,13 @@ def to_array(tensor: Any, spec: TensorSpec, most_elements: int) -> np.ndarray:
         raise InvalidArgument(f"Expects input {spec.name} to be {spec.type_name} but {found} is provided")
     shape = tuple(d.size for d in tensor.tensor_shape.dim)
     size = prod(shape)
-    if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size > most_elements:
+    width = _POINTER if dtype == "string" else np.dtype(dtype).itemsize
+    if tensor.tensor_shape.unknown_rank or min(shape, default=0) < 0 or size * width > most_bytes:
         raise InvalidArgument(f"tensor parsing error: {spec.name}")
     if tensor.tensor_content and dtype != "string":
-        kind = np.dtype(dtype)
-        if len(tensor.tensor_content) != size * kind.itemsize:
+        if len(tensor.tensor_content) != size * width:
             raise InvalidArgument(f"tensor parsing error: {spec.name}")
-        return np.frombuffer(tensor.tensor_content, dtype=kind).reshape(shape)
+        return np.frombuffer(tensor.tensor_content, dtype=dtype).reshape(shape)
     values = getattr(tensor, field)
     if len(values) > size:
         raise InvalidArgument(f"tensor parsing error: {spec.name}")

@@ -17,7 +17,13 @@ _MODULES = (
     "topologies_structures",
     "topologies_networks",
     "topologies_programs",
+    "topologies_shipped",
     "operations",
+    "operations_numpy",
+    "operations_types",
+    "operations_nn",
+    "operations_images",
+    "operations_ranks",
     "applications",
     "hub",
 )

@@ -56,21 +56,21 @@ _TEXT: dict[str, dict[str, Any]] = {
     "Phi3": _DECODER,
     "Qwen": _DECODER,
     "Qwen3": {**_DECODER, "head_dim": 4},
-    "RWKV7": {
-        "hidden_size": 8,
-        "head_size": 4,
-        "num_layers": 1,
-        "vocabulary_size": _WORDS,
-        "intermediate_dim": 16,
-        "gate_lora": 4,
-        "mv_lora": 4,
-        "aaa_lora": 4,
-        "decay_lora": 4,
-    },
     "Roberta": {**_ENCODER, **_SHORT},
     "RoformerV2": {**_ENCODER, "head_size": 4},
     "XLMRoberta": {**_ENCODER, **_SHORT},
     "XLNet": _ENCODER,
+}
+_RWKV = {
+    "hidden_size": 8,
+    "head_size": 4,
+    "num_layers": 1,
+    "vocabulary_size": _WORDS,
+    "intermediate_dim": 16,
+    "gate_lora": 4,
+    "mv_lora": 4,
+    "aaa_lora": 4,
+    "decay_lora": 4,
 }
 _PAIRS: dict[str, dict[str, Any]] = {
     "Bart": {**_ENCODER, **_SHORT},
@@ -82,6 +82,13 @@ def _backbone(family: str, options: dict[str, Any]) -> keras.Model:
     import keras_hub
 
     return settle(getattr(keras_hub.models, f"{family}Backbone")(**options))
+
+
+def _of_fixed_length(family: str, options: dict[str, Any]) -> keras.Model:
+    """A backbone that unrolls a loop over the sequence in Python, which a length that is open does not allow."""
+    inner = _backbone(family, options)
+    inputs = {t.name: keras.Input((_LENGTH,), dtype=t.dtype, name=t.name) for t in inner.inputs}
+    return keras.Model(inputs, inner(inputs))
 
 
 def _sentences(random: Random, prefix: str = "") -> Tensors:
@@ -141,7 +148,8 @@ _CSP = {
     "stackwise_depth": [1, 1],
     "stackwise_strides": [2, 2],
     "stackwise_num_filters": [8, 16],
-    "block_type": "dark",
+    "stage_type": "dark",
+    "block_type": "dark_block",
     "image_shape": _IMAGE,
 }
 
@@ -177,6 +185,7 @@ _SPEECH: dict[str, Callable[[], keras.Model]] = {
 
 MODELS = (
     *(_text(family, options) for family, options in _TEXT.items()),
+    Model("hub/RWKV7/tiny", lambda: _of_fixed_length("RWKV7", _RWKV), _one),
     *(_text(family, options, _pair) for family, options in _PAIRS.items()),
     *(Model(f"hub/{family}/tiny", build, _speech) for family, build in _SPEECH.items()),
     _vision("ViT", {**_VIT, "mlp_dim": 16}),

@@ -138,3 +138,43 @@ def words(choice: tuple[str, ...], *shape: int, rows: int = 64) -> Data:
 def uniform(low: float, high: float, *shape: int, rows: int = 64) -> Data:
     """Data of one float input "x" in [low, high)."""
     return lambda random: {"x": random.uniform(low, high, (rows, *shape)).astype("float32")}
+
+
+def operation(
+    name: str,
+    function: Callable[..., Any],
+    *shapes: Shape,
+    dtype: str | tuple[str, ...] = "float32",
+    data: Data | None = None,
+    fast: bool = False,
+) -> Model:
+    """A model of one function, or of several that return a list, in the graph of a Functional model.
+
+    Args:
+        function: of inputs x, y, z.
+        shapes: of the inputs, without the batch.
+        dtype: of the inputs, one for all or one each.
+    """
+    dtypes = (dtype,) * len(shapes) if isinstance(dtype, str) else dtype
+
+    def build() -> keras.Model:
+        inputs = [keras.Input(s, dtype=d, name=n) for s, d, n in zip(shapes, dtypes, "xyzw", strict=False)]
+        return keras.Model(inputs if len(inputs) > 1 else inputs[0], function(*inputs))
+
+    return Model(f"operations/{name}", build, data=data, fast=fast)
+
+
+class Calls(keras.layers.Layer):
+    """A custom layer that calls a function on tensors of the backend."""
+
+    def __init__(self, function: Callable[..., Any], **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.function = function
+
+    def call(self, *inputs: Any) -> Any:
+        return self.function(*inputs)
+
+
+def inside(name: str, function: Callable[..., Any], *shapes: Shape, **options: Any) -> Model:
+    """The same inside a custom layer, where nothing is a symbol of Keras'."""
+    return operation(name, lambda *inputs: Calls(function)(*inputs), *shapes, **options)

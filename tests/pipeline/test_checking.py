@@ -139,7 +139,20 @@ def test_faults_of_the_data_are_found_in_ones_own_file(tmp_path: Path, fault: st
     assert found.dataset == "own"
 
 
-@pytest.mark.parametrize("source", [GOOD, PRICES], ids=["classes", "numbers"])
+SCORES = GOOD.replace('activation="softmax", ', "").replace(
+    '"sparse_categorical_crossentropy"', "keras.losses.SparseCategoricalCrossentropy(from_logits=True)"
+)
+
+
+STEPS = (
+    GOOD.replace('"spirals"', '"waves"').replace("Input((2,)", "Input((48, 1)").replace("Dense(3,", "Dense(2,")
+    + "def targets(waves, labels):\n    return (waves[:, :, 0] > 0).astype('int64')\n"
+)
+
+
+@pytest.mark.parametrize(
+    "source", [GOOD, PRICES, SCORES, STEPS], ids=["classes", "numbers", "scores", "a class for each step"]
+)
 def test_the_recipe_without_the_fault_hears_nothing(source: str, tmp_path: Path) -> None:
     (tmp_path / "net.py").write_text(source)
     assert check(tmp_path / "net.py").findings == ()

@@ -230,7 +230,8 @@ def test_legalization_names_layers(
     ("scope", "path"),
     [
         ("model_1/encoder_2/attention_1/einsum", "encoder/attention"),
-        ("model_1/encoder/dense_1/Tensordot", "encoder/dense_1"),
+        ("model_1/encoder_1/dense_1/Tensordot", "encoder/dense"),
+        ("model_1/encoder_1/dense_1_2/Tensordot", "encoder/dense_1"),
         ("model_1/dense_3/MatMul", "dense"),
         ("model_1/strided_slice", "model"),
         ("", "model"),

@@ -18,7 +18,7 @@ from live import Live
 
 from serving.errors import Code, Internal, InvalidArgument, ResourceExhausted, ServingError
 from serving.inference.executor import Executor
-from serving.inference.job import Job
+from serving.inference.job import Job, Promise
 from serving.lifecycle.gate import Report
 from serving.lifecycle.loading import Servable
 from serving.metrics import Metrics
@@ -140,7 +140,7 @@ def test_a_full_queue_refuses_and_recovers() -> None:
         with pytest.raises(ResourceExhausted):
             bench.ask(5)
         with pytest.raises(ResourceExhausted):
-            bench.executor.away(None, lambda: 1, lambda _: None)
+            bench.executor.away(bench.servable, lambda: 1, Promise(lambda _: None, time.monotonic() + 30))
         bench.engine.free.set()
         assert len(await asyncio.gather(*asked)) == 5
         assert await bench.ask(7) == [[14.0, 14.0]]
@@ -154,7 +154,9 @@ def test_deadlines_of_what_waits_and_of_what_runs() -> None:
         bench.engine.free.clear()
         watch = asyncio.create_task(bench.executor.watch())
         asked = [bench.ask(i, seconds=0.01) for i in range(20)]
-        answers = await asyncio.gather(*asked)
+        errand = asyncio.get_running_loop().create_future()
+        bench.executor.away(bench.servable, bench.engine.free.wait, Promise(errand.set_result, time.monotonic() + 0.01))
+        answers = await asyncio.gather(*asked, errand)
         assert {a.code for a in answers} == {Code.DEADLINE_EXCEEDED}
         bench.engine.free.set()
         assert await bench.ask(1) == [[2.0, 2.0]]

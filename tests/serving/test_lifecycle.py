@@ -267,6 +267,9 @@ def test_start_faults_have_one_message_and_a_code(tmp_path: Path) -> None:
     assert "Expected model m to have an absolute path" in relative.stderr
     with socket.create_server(("127.0.0.1", 0)) as taken:
         busy = start(str(tmp_path), "--rest-port", str(taken.getsockname()[1]))
-    assert busy.returncode == 3
+        rpc = start(str(tmp_path), "--rest-port", "0", "--grpc-port", str(taken.getsockname()[1]))
+    assert busy.returncode == rpc.returncode == 3
     assert "Cannot listen on" in busy.stderr
+    assert rpc.stderr.startswith("error: Cannot listen on 127.0.0.1:")
+    assert "--grpc-port" in rpc.stderr
     assert "Traceback" not in missing.stderr + unknown.stderr + busy.stderr

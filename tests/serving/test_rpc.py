@@ -161,9 +161,9 @@ def wide(**spec: Any) -> Any:
     return request
 
 
-def huge() -> Any:
+def huge(size: int = 2**40) -> Any:
     request = wide(name=HALF)
-    request.inputs["x"].tensor_shape.dim[0].size = 2**40
+    request.inputs["x"].tensor_shape.dim[0].size = size
     return request
 
 
@@ -203,6 +203,8 @@ PREDICTIONS = [
     ("wrong name", mislabelled(), Code.INVALID_ARGUMENT, "input tensor alias not found in signature: y. Inputs expected to be in the set {x}."),
     ("unknown output", filtered("q"), Code.INVALID_ARGUMENT, "output tensor alias not found in signature: q Outputs expected to be in the set {y}."),
     ("output twice", filtered("y", "y"), Code.INVALID_ARGUMENT, "duplicate output tensor alias: y"),
+    ("few bytes for many rows", huge(70000), Code.INVALID_ARGUMENT, "The request has 70000 rows, this server takes at most 65536"),
+    ("few bytes for more than a body", huge(2**25), Code.INVALID_ARGUMENT, "tensor parsing error: x"),
     ("a size beyond all", huge(), Code.INVALID_ARGUMENT, "tensor parsing error: x"),
     ("wrong type", typed(), Code.INVALID_ARGUMENT, "Expects input x to be float but string is provided"),
 ]  # fmt: skip

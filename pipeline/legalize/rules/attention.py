@@ -44,7 +44,7 @@ def broadcast_product(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
     if 1 in flat or (x.shape.rank == y.shape.rank and not _broadcasts(x, y)):
         return None
     x, y = repeat(x, y), repeat(y, x)
-    return tf.matmul(x, y, adjoint_a=op.get_attr("adj_x"), adjoint_b=op.get_attr("adj_y"))
+    return matmul(rewriter, x, y, op.get_attr("adj_x"), op.get_attr("adj_y"))
 
 
 def _broadcasts(x: Any, y: Any) -> bool:
@@ -53,8 +53,9 @@ def _broadcasts(x: Any, y: Any) -> bool:
 
 
 def _contract(rewriter: Rewriter, x: Any, y: Any, x_axes: str, y_axes: str, result: str) -> Any:
-    if result and result[0] in y_axes and result[0] not in x_axes:
-        # A batch in the middle would need a transpose that the TFLite converter gets wrong.
+    if result and result[0] in y_axes and result[0] not in x_axes and rewriter.value(y) is None:
+        # A batch in the middle would need a transpose that the TFLite converter gets wrong; so it does the product
+        # of a constant and a transposed tensor.
         return _contract(rewriter, y, x, y_axes, x_axes, result)
     x_kept = [c for c in x_axes if c in y_axes or c in result]
     y_kept = [c for c in y_axes if c in x_axes or c in result]

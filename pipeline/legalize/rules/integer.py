@@ -210,10 +210,13 @@ def floor_divide(rewriter: Rewriter, x: Any, y: Any) -> Any:
     """
     if rewriter.target == TFLITE and x.dtype == tf.int32:
         return tf.math.floordiv(x, y)
+    # The sign of a known divisor is not asked for at run time; in a loop, grappler loses the answer for TF.js.
+    known = rewriter.value(y)
+    positive = known is not None and bool((known > 0).all())
     if rewriter.target == ONNX:
         quotient = tf.raw_ops.TruncateDiv(x=x, y=y)
         rest = x - quotient * y
-        return quotient - tf.cast(_other_side(rest, y), x.dtype)
+        return quotient - tf.cast(rest < 0 if positive else _other_side(rest, y), x.dtype)
     divisor = tf.cast(y, tf.float32)
     quotient, rest = None, x
     for _ in range(2 if x.dtype == tf.int32 or rewriter.target == TFJS else 3):
@@ -221,8 +224,10 @@ def floor_divide(rewriter: Rewriter, x: Any, y: Any) -> Any:
         quotient = step if quotient is None else quotient + step
         rest = x - quotient * y
     for _ in range(2):
-        below = tf.cast(_other_side(rest, y), x.dtype)
+        below = tf.cast(rest < 0 if positive else _other_side(rest, y), x.dtype)
         quotient, rest = quotient - below, rest + below * y
+    if positive:
+        return quotient + tf.cast(rest >= y, x.dtype)
     above = tf.logical_or(tf.logical_and(y > 0, rest >= y), tf.logical_and(y < 0, rest <= y))
     return quotient + tf.cast(above, x.dtype)
 

@@ -4,50 +4,42 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.products import matmul
-from pipeline.legalize.registry import TFLITE, rule
-from pipeline.legalize.shapes import product, reshape, sizes
+from pipeline.legalize.products import MOST_MULTIPLIED, joint, matmul
+from pipeline.legalize.registry import TFJS, TFLITE, rule
+from pipeline.legalize.shapes import MOST_TRANSPOSED, product, reshape, sizes, transpose
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
-# What LiteRT's kernels have (2.3).
-_TRANSPOSED, _PADDED, _CHOSEN = 6, 5, 4
+# Axes that the kernels of LiteRT 2.3 and of TF.js 4.22 have; the last, where nothing is repeated.
+_PADDED, _CHOSEN, _REDUCED, _JOINED, _IN_A_ROW = 5, 4, 4, 4, 6
 
 
 @rule(
     "BatchMatMul",
     "BatchMatMulV2",
-    targets=(TFLITE,),
+    targets=(TFLITE, TFJS),
     why="The leading axes of a product of matrices number independent products: they can be one.",
 )
 def product_of_many_axes(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
-    if max(x.shape.rank, y.shape.rank) <= 5 or not x.dtype.is_floating:
+    if max(x.shape.rank, y.shape.rank) <= MOST_MULTIPLIED[rewriter.target] or not x.dtype.is_floating:
         return None
     return matmul(rewriter, x, y, op.get_attr("adj_x"), op.get_attr("adj_y"))
 
 
 @rule(
     "Transpose",
-    targets=(TFLITE,),
-    why="One axis after the other is brought to its place, past those in between, which are one meanwhile.",
+    targets=(TFLITE, TFJS),
+    why="Axes that stay neighbours are one, and one after the other is brought to its place past those in between.",
 )
 def transpose_step_by_step(rewriter: Rewriter, op: Any, x: Any, order: Any) -> Any:
     known = rewriter.value(order)
-    if known is None or x.shape.rank <= _TRANSPOSED:
+    if known is None or x.shape.rank <= MOST_TRANSPOSED:
         return None
-    dims, present = sizes(x), list(range(x.shape.rank))
-    for place, axis in enumerate(known.tolist()):
-        at = present.index(axis)
-        if at == place:
-            continue
-        size = [dims[a] for a in present]
-        groups = [product(size[:place]), product(size[place:at]), size[at], product(size[at + 1 :])]
-        x = tf.transpose(reshape(rewriter, x, groups), [0, 2, 1, 3])
-        present.insert(place, present.pop(at))
-    return reshape(rewriter, x, [dims[a] for a in present])
+    return transpose(rewriter, x, known.tolist())
 
 
 @rule(
@@ -92,3 +84,62 @@ def choose_in_a_row(rewriter: Rewriter, op: Any, condition: Any, x: Any, y: Any)
         return None
     flat = [tf.reshape(t, [-1] if t.shape.num_elements() != 1 else []) for t in parts]
     return reshape(rewriter, tf.where(*flat), sizes(whole[0]))
+
+
+@rule(
+    *("Sum", "Mean", "Max", "Min", "Prod", "All", "Any"),
+    targets=(TFLITE, TFJS),
+    why="Neighbouring axes that are all reduced, or all kept, are one to a reduction.",
+)
+def reduce_runs_of_axes(rewriter: Rewriter, op: Any, x: Any, axes: Any) -> Any:
+    known = rewriter.value(axes)
+    if known is None or x.shape.rank is None or x.shape.rank <= _REDUCED:
+        return None
+    dims, rank = sizes(x), x.shape.rank
+    lost = {int(a) % rank for a in np.ravel(known)}
+    runs = _runs([a in lost for a in range(rank)])
+    if len(runs) == rank:
+        return None
+    flat = reshape(rewriter, x, [product([dims[a] for a in run]) for run in runs])
+    reduce = getattr(tf.raw_ops, op.type)
+    result = reduce(input=flat, axis=[k for k, run in enumerate(runs) if run[0] in lost], keep_dims=False)
+    if op.get_attr("keep_dims"):
+        return reshape(rewriter, result, [1 if a in lost else d for a, d in enumerate(dims)])
+    return reshape(rewriter, result, [d for a, d in enumerate(dims) if a not in lost])
+
+
+@rule(
+    *("AddV2", "Sub", "Mul", "RealDiv", "Maximum", "Minimum", "SquaredDifference"),
+    *("Greater", "GreaterEqual", "Less", "LessEqual", "Equal", "NotEqual", "LogicalAnd", "LogicalOr"),
+    targets=(TFLITE, TFJS),
+    why="Neighbouring axes along which both operands have their numbers, or the same one is repeated, are one.",
+)
+def join_runs_of_axes(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
+    rank = max(x.shape.rank or 0, y.shape.rank or 0)
+    if rank <= _JOINED or (rank <= _IN_A_ROW and 1 in (x.shape.num_elements(), y.shape.num_elements())):
+        return None
+    left, right = ([1] * (rank - t.shape.rank) + sizes(t) for t in (x, y))
+    kinds = [(_is_one(a), _is_one(b)) for a, b in zip(left, right, strict=True)]
+    if len(set(kinds)) == 1 and rank <= _IN_A_ROW:
+        return None  # Nothing is repeated: the kernels take the numbers as they lie.
+    runs = _runs([(False, False) if k == (True, True) else k for k in kinds])
+    if len(runs) == rank:
+        return None
+    flat = [reshape(rewriter, t, [product([d[a] for a in run]) for run in runs]) for t, d in ((x, left), (y, right))]
+    operate = getattr(tf.raw_ops, op.type)
+    return reshape(rewriter, operate(x=flat[0], y=flat[1]), [joint(a, b) for a, b in zip(left, right, strict=True)])
+
+
+def _runs(kinds: list[Any]) -> list[list[int]]:
+    """Neighbouring axes of one kind."""
+    runs: list[list[int]] = []
+    for axis, kind in enumerate(kinds):
+        if axis and kinds[axis - 1] == kind:
+            runs[-1].append(axis)
+        else:
+            runs.append([axis])
+    return runs
+
+
+def _is_one(size: Any) -> bool:
+    return isinstance(size, int) and size == 1

@@ -10,13 +10,16 @@ import tensorflow as tf
 
 from pipeline.errors import LegalizationError
 from pipeline.legalize.emit import promote
-from pipeline.legalize.registry import TFLITE, rule
+from pipeline.legalize.registry import ONNX, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import sizes
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
 _WHY = "A list of equal tensors and one buffer stacked along a new first axis hold the same numbers."
+
+_WHY_STATE = "A list that is written before its loop holds the loop's state, and one buffer holds the same numbers."
+_OTHERS = (ONNX, TFJS)
 
 
 @dataclass
@@ -59,15 +62,27 @@ def list_get(rewriter: Rewriter, op: Any, items: Any, index: Any, element_shape:
 def list_set(rewriter: Rewriter, op: Any, items: Any, index: Any, value: Any) -> Any:
     from tensorflow.compiler.tf2xla.ops import gen_xla_ops
 
-    buffer = items.dense
     row = tf.expand_dims(value, 0)
+    buffer = _written(items, value)
     if buffer.shape[0] == 1:
         return TensorList(row)
+    if rewriter.target != TFLITE:
+        return TensorList(tf.tensor_scatter_nd_update(buffer, tf.reshape(index, [1, 1]), row))
     # Becomes the builtin DYNAMIC_UPDATE_SLICE: constant time per step, where scatter or concat copy the buffer.
     start = tf.stack([index, *[0] * (buffer.shape.rank - 1)])
     updated = gen_xla_ops.xla_dynamic_update_slice(buffer, row, start)
     updated.set_shape(buffer.shape)
     return TensorList(updated)
+
+
+def _written(items: TensorList, value: Any) -> Any:
+    """The list's buffer; one that is written before any loop gets it now, in the size of what is written."""
+    if items.dense is not None:
+        return items.dense
+    dims = [items.steps, *sizes(value)]
+    buffer = tf.zeros(dims if all(isinstance(d, int) for d in dims) else tf.stack(dims), value.dtype)
+    buffer.set_shape([d if isinstance(d, int) else None for d in dims])
+    return buffer
 
 
 @rule("TensorListStack", targets=(TFLITE,), why=_WHY)
@@ -79,6 +94,23 @@ def list_stack(rewriter: Rewriter, op: Any, items: Any, element_shape: Any) -> A
 def list_length(rewriter: Rewriter, op: Any, items: Any) -> Any:
     static = items.dense.shape[0]
     return tf.shape(items.dense)[0] if static is None else rewriter.constant(np.array(static, np.int32))
+
+
+@rule("TensorListReserve", targets=_OTHERS, why=_WHY_STATE)
+def state_reserve(rewriter: Rewriter, op: Any, element_shape: Any, steps: Any) -> Any:
+    if not any(user.type == "TensorListSetItem" for user in op.outputs[0].consumers()):
+        return None
+    return list_reserve(rewriter, op, element_shape, steps)
+
+
+@rule("TensorListSetItem", targets=_OTHERS, why=_WHY_STATE, stand_in=TensorList)
+def state_set(rewriter: Rewriter, op: Any, items: Any, index: Any, value: Any) -> Any:
+    return list_set(rewriter, op, items, index, value)
+
+
+@rule("TensorListGetItem", targets=_OTHERS, why=_WHY_STATE, stand_in=TensorList)
+def state_get(rewriter: Rewriter, op: Any, items: Any, index: Any, element_shape: Any) -> Any:
+    return list_get(rewriter, op, items, index, element_shape)
 
 
 def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int], body: Any) -> list[Any]:

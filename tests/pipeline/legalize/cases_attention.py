@@ -53,6 +53,11 @@ CASES: tuple[Case, ...] = (
         "constant on the left",
         function(lambda x: tf.einsum("ij,bjk->bik", tf.reshape(tf.range(12.0), (3, 4)), x), (4, 5)),
     ),
+    Case(
+        "einsum_by_matmul",
+        "experts on rows",
+        function(lambda x: tf.transpose(tf.einsum("th,ehm->etm", x, tf.eye(4, 5, [3])), [1, 0, 2]), (4,)),
+    ),
     Case("einsum_by_matmul", "dynamic inner", function(lambda x: tf.einsum("bti,btj->bij", x, x), (None, 3)), ulp=16),
     Case("einsum_by_matmul", "MultiHeadAttention", _attention, ulp=64),
     Case("broadcast_product", "middle axis", function(tf.matmul, (1, 3, 4), (2, 4, 5)), ulp=16),

@@ -7,7 +7,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
-from keras import layers
+from keras import layers, ops
 from rule_cases import Case, Random, function, settle, stack
 from tensorflow.python.ops import list_ops
 
@@ -40,6 +40,24 @@ def _list_length(x: Any) -> Any:
         [0, tf.zeros_like(x[:, 0])],
     )
     return total
+
+
+def _scan(x: Any) -> Any:
+    steps = tf.transpose(x, [1, 0, 2])
+    _, found = ops.scan(lambda c, v: (0.5 * c + v,) * 2, tf.zeros_like(steps[0]), steps)
+    return tf.transpose(found, [1, 0, 2])
+
+
+def _two_entries(x: Any) -> Any:
+    """The last two states, in a list that is written before the loop."""
+    states = tf.TensorArray(tf.float32, 2, clear_after_read=False, element_shape=(None, 3))
+    states = states.write(0, x[:, 0]).write(1, x[:, 1])
+
+    def step(i: Any, states: Any) -> tuple[Any, Any]:
+        older, newer = states.read(0), states.read(1)
+        return i + 1, states.write(0, newer).write(1, 0.5 * older - newer + x[:, 2])
+
+    return tf.while_loop(lambda i, _: i < 4, step, [0, states])[1].read(1)
 
 
 class Leaky(layers.Layer):
@@ -91,4 +109,6 @@ CASES: tuple[Case, ...] = (
     *recurrent("Bidirectional GRU sequences", both(layers.GRU, return_sequences=True)),
     *recurrent("Bidirectional masked", masking, both(layers.LSTM)),
     Case("list_length", "loop to the length", function(_list_length, (6, 3))),
+    *(Case(name, "scan", function(_scan, (6, 3)), ulp=16) for name in ("state_reserve", "state_set", "state_get")),
+    Case("state_set", "two entries", function(_two_entries, (6, 3)), ulp=16),
 )

@@ -1,0 +1,1 @@
+"""Bundles on other people's machines: files that deploy them, and a check that what is served is what was certified."""
