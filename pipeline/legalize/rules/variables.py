@@ -36,16 +36,23 @@ def gather_from_variable(rewriter: Rewriter, op: Any, variable: Variable, indice
     value, axis = rewriter.constants.promoted(variable.value, op.outputs[0].dtype), np.array(0, np.int32)
     source = op.inputs[1]
     with tf.Graph().as_default():
-        rows = tf.compat.v1.placeholder(source.dtype, source.shape)
-        taken = tf.raw_ops.GatherV2(
-            params=tf.compat.v1.placeholder(op.outputs[0].dtype, variable.value.shape),
-            indices=rows,
-            axis=axis,
-            batch_dims=op.get_attr("batch_dims"),
-        )
+        places = tf.compat.v1.placeholder(source.dtype, source.shape)
+        rows = tf.compat.v1.placeholder(op.outputs[0].dtype, variable.value.shape)
+        taken = tf.raw_ops.GatherV2(params=rows, indices=places, axis=axis, batch_dims=op.get_attr("batch_dims"))
     return rewriter.replace(taken.op, [value, indices, rewriter.constant(axis)])
 
 
-@rule("VariableShape", targets=EVERY, why="A variable keeps its shape.", structural=True, stand_in=Variable)
-def shape_of_variable(rewriter: Rewriter, op: Any, variable: Variable) -> Any:
-    return rewriter.constant(np.array(variable.value.shape, op.outputs[0].dtype.as_numpy_dtype))
+@rule(
+    "ResourceGatherNd",
+    targets=EVERY,
+    why="Entries taken from a variable are entries taken from its value.",
+    structural=True,
+    stand_in=Variable,
+)
+def gather_entries_from_variable(rewriter: Rewriter, op: Any, variable: Variable, indices: Any) -> Any:
+    value, source = rewriter.constants.promoted(variable.value, op.outputs[0].dtype), op.inputs[1]
+    with tf.Graph().as_default():
+        places = tf.compat.v1.placeholder(source.dtype, source.shape)
+        entries = tf.compat.v1.placeholder(op.outputs[0].dtype, variable.value.shape)
+        taken = tf.raw_ops.GatherNd(params=entries, indices=places)
+    return rewriter.replace(taken.op, [value, indices])

@@ -16,7 +16,7 @@ LOW, HIGH = -7, 12
 
 
 def rewriter(**ranges: Any) -> Any:
-    return SimpleNamespace(value=Constants("onnx", {}).value, ranges=ranges)
+    return SimpleNamespace(value=Constants("onnx", {}, Store()).value, ranges=ranges)
 
 
 def asked(function: Any, dtype: str, declared: bool) -> tuple[Any, Any]:
