@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from dataclasses import dataclass, field, replace
@@ -81,12 +82,14 @@ def unique_names(names: list[str]) -> list[str]:
     """Names that every format accepts, each once."""
     clean = [re.sub(r"[^A-Za-z0-9_]", "_", n) or "tensor" for n in names]
     clean = [n if re.match(r"[A-Za-z]", n) else f"t_{n}" for n in clean]
-    counts = Counter(clean)
-    seen: Counter[str] = Counter()
+    # TensorFlow's signatures take names that differ in case alone for one.
+    counts = Counter(name.lower() for name in clean)
+    taken = {name for name, count in counts.items() if count == 1}
     result = []
     for name in clean:
-        if counts[name] > 1:
-            seen[name] += 1
-            name = f"{name}_{seen[name]}"
+        if counts[name.lower()] > 1:
+            number = next(n for n in itertools.count(1) if f"{name}_{n}".lower() not in taken)
+            name = f"{name}_{number}"
+            taken.add(name.lower())
         result.append(name)
     return result

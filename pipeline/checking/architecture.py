@@ -14,6 +14,7 @@ from pipeline.heads import Head, Kind
 from pipeline.means import layers as all_layers
 
 LOSS_RANGE = (0.4, 1.75)  # of the loss expected at the start
+MOST_ERROR = 10.0  # of that of answering 0: a linear output of random weights varies as its inputs do, not as targets
 SPREAD = (0.25, 3.0)  # of the deviation that keeps a signal's size
 LAST_RATE = 0.8
 _RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "softmax": (0.0, 1.0), "relu": (0.0, math.inf)}
@@ -106,7 +107,8 @@ def initial_loss(subject: Subject) -> Result:
         if guess is None:
             continue
         figures[head.output] = {"loss": seen, "expected": guess}
-        low, high = LOSS_RANGE[0] * guess, LOSS_RANGE[1] * guess
+        numbers = head.kind is Kind.NUMBERS and "crossentropy" not in head.loss
+        low, high = LOSS_RANGE[0] * guess, (MOST_ERROR if numbers else LOSS_RANGE[1]) * guess
         if not math.isfinite(seen) or seen > high or (seen < low and head.kind is not Kind.NUMBERS):
             findings.append(
                 Finding(

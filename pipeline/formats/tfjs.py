@@ -155,6 +155,7 @@ def _stamp(path: Path, capture: Capture) -> None:
     file = path / "model.json"
     model = json.loads(file.read_text())
     signature = model["signature"]
+    _restore_case(model, [t.name for t in capture.signature.inputs])
     signature["inputs"] = {t["name"].split(":")[0]: t for t in signature["inputs"].values()}
     # The SavedModel's outputs are `Identity`, `Identity_1`, ... in the order of their names.
     names = sorted(t.name for t in capture.signature.outputs)
@@ -163,6 +164,23 @@ def _stamp(path: Path, capture: Capture) -> None:
     part_activations(model)
     model["userDefinedMetadata"] = {"producer": "isomer", "parameters": capture.parameters}
     file.write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
+
+
+def _restore_case(model: dict[str, Any], names: list[str]) -> None:
+    """Give the inputs their names: TensorFlow writes the arguments of a function in lower case."""
+    wanted = {name.lower(): name for name in names if name != name.lower()}
+    if not wanted:
+        return
+
+    def renamed(text: str) -> str:
+        node, mark, rest = text.partition(":")
+        return wanted.get(node, node) + mark + rest
+
+    for tensor in model["signature"]["inputs"].values():
+        tensor["name"] = renamed(tensor["name"])
+    for node in model["modelTopology"]["node"]:
+        node["name"] = renamed(node["name"])
+        node["input"] = [renamed(source) for source in node.get("input", ())]
 
 
 def _read(path: Path) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pipeline.parity.inputs import Tensors
 from pipeline.parity.judge import Evidence
 from pipeline.parity.oracle import run_captured
 
-# Relative changes of every value of a weight, with random signs; the second is for weights that the first does not show.
+# Relative changes of every value of a weight, with random signs; the second is for weights that the first leaves dark.
 CHANGES = (2.0**-8, 2.0**-4)
 _ROWS = 16
 

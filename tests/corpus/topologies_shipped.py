@@ -109,7 +109,14 @@ def _small_kernels() -> keras.Model:
     return keras.Model(points, layers.Dot(axes=(2, 1))([points, rotation]))
 
 
+def _capital_names() -> keras.Model:
+    """TensorFlow writes arguments in lower case, and two of these inputs differ in nothing else."""
+    image, a, b = Input((4,), name="ImageIn"), Input((3,), name="A"), Input((3,), name="a")
+    return keras.Model([image, a, b], {"Out": layers.Dense(2)(image), "A": layers.Subtract()([a, b])})
+
+
 MODELS = (
+    topology("capital_names", _capital_names, fast=True),
     topology("keyword_spotter", _keyword_spotter, fast=True),
     topology("one_feature_transformer", _one_feature_transformer),
     topology("variational_autoencoder", _variational_autoencoder, fast=True),
