@@ -179,8 +179,7 @@ def _training(receipt: dict[str, Any] | None) -> str:
         return ""
     restored = receipt["restored"]
     test = ", ".join(
-        f"{escape(name.replace('_', ' '))} {view.figure(name, value)}"
-        for name, value in receipt["test"].items()
+        f"{escape(name.replace('_', ' '))} {view.figure(name, value)}" for name, value in receipt["test"].items()
     )
     data = receipt["dataset"]
     again = "the same" if restored["equal"] else f"**{view.number(restored['value_reevaluated'])}**"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import tensorflow as tf
 
 from pipeline.legalize.registry import EVERY, ONNX, ORACLE, TFJS, TFLITE, rule
@@ -62,7 +64,7 @@ def mean_of_planes(rewriter: Rewriter, op: Any, x: Any) -> Any:
     "MaxPool3D",
     "AvgPool3D",
     targets=(ONNX,),
-    why="Where strides leave gaps, TensorFlow's 3-D poolings center what they read, alone among windows of kind SAME.",
+    why="Where strides leave gaps, TensorFlow's 3-D kernels for some CPUs center what they read: it is read as on this one.",
 )
 def centered_gaps(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if is_channels_first(op) or not _leaves_gaps(window_of(op)):
@@ -74,9 +76,20 @@ def _leaves_gaps(window: Window) -> bool:
     return window.padding == SAME and any(s > k for s, k in zip(window.strides, window.size, strict=True))
 
 
+@cache
+def _tensorflow_centers() -> bool:
+    """Whether TensorFlow's 3-D poolings leave out as much in front as behind: Eigen's do, oneDNN's do not.
+
+    Which of the two computes depends on the CPU, so this one is asked.
+    """
+    with tf.init_scope():
+        (first, _) = np.ravel(tf.nn.max_pool3d(np.arange(7, dtype=np.float32).reshape(1, 7, 1, 1, 1), 1, 4, "SAME"))
+    return bool(first > 0)
+
+
 def _pool_depth(rewriter: Rewriter, kind: str, x: Any, window: Window) -> Any:
     """[batch, depth, height, width, channels] plane by plane, and then along the depth."""
-    if _leaves_gaps(window):
+    if _leaves_gaps(window) and _tensorflow_centers():
         x = _center(x, window)
     flat, outer = fold_into_batch(rewriter, x, 2)
     planes = unfold_from_batch(rewriter, _pool_planes(rewriter, kind, flat, window.without(0)), outer)

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from pipeline.legalize.bounds import bounds
 from pipeline.legalize.constants import Constants
+from pipeline.legalize.store import Store
 
 LOW, HIGH = -7, 12
 
