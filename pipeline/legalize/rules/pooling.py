@@ -64,7 +64,7 @@ def mean_of_planes(rewriter: Rewriter, op: Any, x: Any) -> Any:
     "MaxPool3D",
     "AvgPool3D",
     targets=(ONNX,),
-    why="Where strides leave gaps, TensorFlow's 3-D kernels for some CPUs center what they read: it is read as on this one.",
+    why="Where strides leave gaps, what TensorFlow's 3-D poolings read depends on the CPU: this one's is followed.",
 )
 def centered_gaps(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if is_channels_first(op) or not _leaves_gaps(window_of(op)):
