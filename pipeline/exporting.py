@@ -5,10 +5,9 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +18,14 @@ from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest, publish
 from pipeline.capture import Capture, capture
 from pipeline.cells import Status
+from pipeline.checks import check_artifacts, check_capture
 from pipeline.errors import ModelError, UsageError, describe, first_line
 from pipeline.formats import FormatEntry
-from pipeline.graphs import depends_on_values
 from pipeline.invocation import parse
 from pipeline.outcome import Outcome
-from pipeline.parity import budget, contract, effect, oracle, weights
-from pipeline.parity.contract import Check
-from pipeline.parity.inputs import ZEROS, Judged
-from pipeline.parity.judge import OTHER_BATCH, Evidence, compare, judge, left_out
+from pipeline.parity import oracle
+from pipeline.parity.gathering import gather
+from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
 from pipeline.sources import Loaded, Source
@@ -37,8 +35,6 @@ OUTPUT = Path("exports")
 RUNS = Path("runs")
 RECEIPT = "receipt.json"
 _PRECISION = "float32"
-# Keras' own run, eager and slow, is compared on this many rows: a wrong capture is wrong on any of them.
-_KERAS_ROWS = 64
 
 
 def export(
@@ -120,7 +116,7 @@ def export(
                 observer.notice(f"{refusal.format} is UNSUPPORTED: {refusal.reason}")
             observer.stage(source.name, "computing the exact answers")
             evidence = answers.result()
-        checks = [_check_capture(captured, subject, evidence), *_check_artifacts(root, captured, artifacts, evidence)]
+        checks = [check_capture(captured, subject, evidence), *check_artifacts(root, captured, artifacts, evidence)]
         if parts is not None:
             preprocessing.write(parts, root)
             checks += preprocessing.check(parts, root, raw, evidence)
@@ -189,107 +185,6 @@ def _require(
     except UsageError as error:
         what = " ".join(f"{refusal.format} is UNSUPPORTED: {refusal.reason}" for refusal in refusals)
         raise ModelError(f"{error.what} {what}", error.fix) from error
-
-
-def gather(captured: Capture, judged: Judged) -> Evidence:
-    """Exact outputs and budgets on the judged rows."""
-    evidence = _answer(captured, judged)
-    alone = _change_each_other(captured, evidence)
-    others = judged.others
-    if alone:
-        evidence = _answer(captured, judged, batch=1)
-        few = np.arange(min(OTHER_BATCH, judged.regular))
-        others = (*others, replace(judged, tensors=judged.take(few), regular=len(few), labels=None, awkward=()))
-    sizes = tuple(
-        _answer(captured, other, OTHER_BATCH if alone else oracle.BATCH, evidence.budgets) for other in others
-    )
-    names = sorted(t.name for t in captured.signature.outputs)
-    fixed = frozenset(n for n, t in zip(names, captured.traced.outputs, strict=True) if not depends_on_values(t))
-    return replace(evidence, sizes=sizes, alone=alone, fixed=fixed)
-
-
-def _change_each_other(captured: Capture, evidence: Evidence) -> bool:
-    """Whether a row's answer depends on the rows that it shares a batch with: a sum or a maximum over the batch."""
-    judged = evidence.judged
-    rows = np.arange(min(2, judged.regular))
-    if ZEROS in judged.awkward:
-        rows = np.append(rows, judged.regular + judged.awkward.index(ZEROS))
-    few = evidence.take(rows)
-    answers = oracle.run_oracle(captured, few.judged.tensors, batch=1)
-    return compare(answers, few).status is not Status.PASS
-
-
-def _answer(
-    captured: Capture, judged: Judged, batch: int = oracle.BATCH, least: Mapping[str, budget.Budget] | None = None
-) -> Evidence:
-    """Evidence on some rows; what a few of them are allowed is at least what many were found to need (`least`)."""
-    import tensorflow as tf
-
-    try:
-        exact = oracle.run_oracle(captured, judged.tensors, batch)
-        reference = oracle.run_reference(captured, judged.tensors, batch)
-    except tf.errors.OpError as error:
-        words = str(error.message).strip().splitlines() or [""]
-        raise ModelError(
-            f"The model fails in TensorFlow on {judged.rows} rows ({judged.origin}): {words[-1] or words[0]}.",
-            "Does it predict in Keras, in batches of any size? Give real inputs by name in an .npz file with --data.",
-        ) from error
-    budgets = budget.derive(exact, reference, judged.regular)
-    if least is not None:
-        budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}
-    return Evidence(judged, exact, reference, budgets)
-
-
-def _check_capture(captured: Capture, loaded: Loaded, evidence: Evidence) -> Check:
-    """The capture is the model: Keras' own run, layer by layer, is within the capture's budget, twice."""
-    from pipeline.legalize import other_precision, runnable
-
-    judged = evidence.judged
-    rows = np.concatenate([np.arange(min(_KERAS_ROWS, judged.regular)), np.arange(judged.regular, judged.rows)])
-    few = evidence.take(rows)
-    batch = 1 if few.alone else oracle.BATCH
-    if other_precision(captured):
-        # Keras computes in the model's precision, which is what its own answers are held to.
-        own = oracle.run_captured(captured, few.judged.tensors, batch)
-        few = replace(few, reference=own, budgets=budget.derive(few.exact, own, few.judged.regular))
-    elif legal := runnable(captured):
-        named = ", ".join(name for name, _ in legal.rewrites)
-        reason = f"TensorFlow, and Keras on it, cannot run this model on a CPU without the rewrites {named}"
-        return Check("capture", "Keras", Status.NOT_RUN, reason)
-    first = oracle.run_keras(loaded.model, captured, few.judged.tensors, batch)
-    found = compare(first, few)
-    if found.status is not Status.PASS:
-        # TensorFlow rearranges a graph, which may round better than Keras' own order of the same operations does.
-        own = oracle.run_as_written(captured, few.judged.tensors, batch)
-        few = replace(few, reference=own, budgets=budget.derive(few.exact, own, few.judged.regular))
-        found = compare(first, few)
-    detail = {"rows": len(rows), "ulp_error": found.ulp_error if np.isfinite(found.ulp_error) else None}
-    if found.status is not Status.PASS:
-        return Check("capture", "Keras", Status.FAIL, f"the captured graph is not the model: {found.reason}", detail)
-    second = oracle.run_keras(loaded.model, captured, few.judged.tensors, batch)
-    if not all(np.array_equal(first[n], second[n], equal_nan=first[n].dtype.kind == "f") for n in first):
-        return Check("capture", "Keras", Status.FAIL, "two inference runs differ: something random is active", detail)
-    return Check("capture", "Keras", Status.PASS, "", detail)
-
-
-def _check_artifacts(root: Path, captured: Capture, artifacts: Sequence[Artifact], evidence: Evidence) -> list[Check]:
-    from pipeline.legalize import legalize
-
-    shown = partial(effect.shown, captured, evidence)
-    checks = []
-    for artifact in artifacts:
-        module = next(f for f in formats.FORMATS if f.name == artifact.format).load()
-        path = artifact.locate(root)
-        operators = module.operators(path)
-        checks.append(contract.check_signature(artifact, captured.signature))
-        checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
-        expected = None
-        if artifact.format != "savedmodel" or artifact.rewrites:
-            batch = 1 if artifact.variant == "batch1" else None
-            expected = legalize(captured, artifact.format, batch, bool(artifact.flex)).constants
-        held = module.constants(path)
-        checks.append(weights.check_weights(artifact.label, captured.weights, expected, held, shown))
-    return checks
 
 
 def _finish(

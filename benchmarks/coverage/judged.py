@@ -13,11 +13,13 @@ import numpy as np
 from corpus.model import Model
 
 from benchmarks.coverage.results import ISOMER, Row, Square
-from pipeline import exporting, formats, runtimes, sources, writing
+from pipeline import formats, runtimes, sources, writing
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture, capture
 from pipeline.cells import Cell, Status
+from pipeline.checks import check_artifacts, check_capture
 from pipeline.errors import IsomerError, RuntimeCrash, RuntimeUnavailable
+from pipeline.parity.gathering import gather
 from pipeline.parity.inputs import Judged, Tensors
 from pipeline.parity.judge import Evidence, judge
 from pipeline.runtimes import RuntimeEntry
@@ -116,7 +118,7 @@ def prepare(model: Model, scratch: Path) -> Prepared:
     judged = sources.judged_inputs(loaded, captured, file, _SEED)
     if model.rows and model.rows < judged.regular:
         judged = _fewer(judged, model.rows)
-    return Prepared(built, captured, exporting.gather(captured, judged))
+    return Prepared(built, captured, gather(captured, judged))
 
 
 def _fewer(judged: Judged, rows: int) -> Judged:
@@ -131,12 +133,12 @@ def judge_model(name: str, prepared: Prepared, scratch: Path, start: Any = in_pr
     captured, evidence = prepared.captured, prepared.evidence
     artifacts, refused = _write(captured, scratch)
     loaded = Loaded(prepared.model, scratch / "model.keras", None, None)
-    whole = exporting._check_capture(captured, loaded, evidence)
+    whole = check_capture(captured, loaded, evidence)
     cells = judge(scratch, artifacts, ENTRIES, evidence, _SEED, start)
     squares = {_path(c.format, c.variant): _square(c) for c in cells} | refused
     seen = [_square(c) for c in judge(scratch, artifacts, BROWSER, evidence, _SEED, isolated)] if browser else []
     for artifact in artifacts:
-        for check in exporting._check_artifacts(scratch, captured, [artifact], evidence):
+        for check in check_artifacts(scratch, captured, [artifact], evidence):
             if check.verdict is Status.FAIL:
                 path = _path(artifact.format, artifact.variant)
                 squares[path] = replace(

@@ -44,6 +44,7 @@ class Rewriter:
         self.ranges: dict[int, tuple[int, int]] = {}
         self.obstacles: list[Obstacle] = []
         self._scope = ""
+        self._origins: dict[int, tuple[Any, str, list[Any]]] = {}
         self._traced = captured.traced
         self._closure = captured.closure
         self._rules = rules_for(target)
@@ -96,6 +97,7 @@ class Rewriter:
             results = self._rewrite(op, [values[t.name] for t in op.inputs])
             for tensor, value in zip(op.outputs, results, strict=True):
                 values[tensor.name] = value
+                self._origins.setdefault(id(value), (value, op.type, [values[t.name] for t in op.inputs]))
         return [values[t.name] for t in outputs]
 
     def _rewrite(self, op: Any, inputs: list[Any]) -> list[Any]:
@@ -146,6 +148,14 @@ class Rewriter:
         """Keep what nobody foresaw, unless something is known to be in the way: this follows from that."""
         if not self.obstacles:
             self.obstacles.append(Obstacle(op.type, (self._scope,), reason, "Please report this model."))
+
+    def origin(self, tensor: Any) -> tuple[str, list[Any]]:
+        """What a rewritten tensor was: the type of the source operation, and that one's rewritten inputs.
+
+        Rules may have put something else in its place, which a rule that looks for a pattern need not know.
+        """
+        _, kind, inputs = self._origins.get(id(tensor), (tensor, tensor.op.type, list(tensor.op.inputs)))
+        return kind, inputs
 
     def value(self, tensor: Any) -> np.ndarray | None:
         """The tensor's value if known, else None."""

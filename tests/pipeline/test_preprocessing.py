@@ -15,6 +15,7 @@ from pipeline.cells import Status
 from pipeline.errors import ModelError
 from pipeline.inspecting import inspect
 from pipeline.parity import legal
+from pipeline.parity.gathering import gather
 from pipeline.parity.inputs import Judged
 
 frameworks.load()
@@ -73,7 +74,7 @@ def judged() -> tuple[preprocessing.Split, Judged, exporting.Evidence]:
     parts = preprocessing.split(model)
     raw = legal.invent(parts.whole, model, 0)
     core = capture(parts.core, parts.invocation)
-    return parts, raw, exporting.gather(core, parts.judged(raw))
+    return parts, raw, gather(core, parts.judged(raw))
 
 
 def test_the_chain_is_checked(tmp_path: Path) -> None:

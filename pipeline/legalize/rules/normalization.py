@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.elementwise import combine
 from pipeline.legalize.registry import FORMATS, TFLITE, rule
 
 if TYPE_CHECKING:
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 )
 def center_before_scaling(rewriter: Rewriter, op: Any, a: Any, b: Any) -> Any:
     for scaled, shift in ((a, b), (b, a)):
-        for x, scale in _factors(scaled):
-            found = _offset_and_mean(shift, scale)
+        for x, scale in _factors(rewriter, scaled):
+            found = _offset_and_mean(rewriter, shift, scale)
             if found is not None:
                 offset, mean = found
-                return (x - mean) * scale + offset
+                centered = combine(rewriter, "Mul", combine(rewriter, "Sub", x, mean), scale)
+                return combine(rewriter, "AddV2", centered, offset)
     return None
 
 
@@ -39,31 +41,32 @@ def rsqrt_of_zero(rewriter: Rewriter, op: Any, x: Any) -> Any:
     return tf.where(tf.equal(x, 0.0), rewriter.constant(np.array(np.inf, np.float32)), tf.math.rsqrt(x))
 
 
-def _factors(tensor: Any) -> list[tuple[Any, Any]]:
+def _factors(rewriter: Rewriter, tensor: Any) -> list[tuple[Any, Any]]:
     """The operands of a product, both ways round; none if it is no product."""
-    if not isinstance(tensor, tf.Tensor) or tensor.op.type != "Mul":
-        return []
-    a, b = tensor.op.inputs
-    return [(a, b), (b, a)]
+    kind, inputs = _origin(rewriter, tensor)
+    return [(inputs[0], inputs[1]), (inputs[1], inputs[0])] if kind == "Mul" else []
 
 
-def _offset_and_mean(shift: Any, scale: Any) -> tuple[Any, Any] | None:
+def _offset_and_mean(rewriter: Rewriter, shift: Any, scale: Any) -> tuple[Any, Any] | None:
     """c and m of `c - m s` or `-m s + c`, for this very s."""
-    if not isinstance(shift, tf.Tensor) or shift.op.type not in ("Sub", "AddV2"):
-        return None
-    first, second = shift.op.inputs
-    if shift.op.type == "Sub":
-        mean = _other_factor(second, scale)
-        return None if mean is None else (first, mean)
-    for offset, product in ((first, second), (second, first)):
-        negated = _other_factor(product, scale)
-        if negated is not None and negated.op.type == "Neg":
-            return offset, negated.op.inputs[0]
+    kind, inputs = _origin(rewriter, shift)
+    if kind == "Sub":
+        mean = _other_factor(rewriter, inputs[1], scale)
+        return None if mean is None else (inputs[0], mean)
+    if kind == "AddV2":
+        for offset, product in (inputs, inputs[::-1]):
+            negated = _other_factor(rewriter, product, scale)
+            if negated is not None and (found := _origin(rewriter, negated))[0] == "Neg":
+                return offset, found[1][0]
     return None
 
 
-def _other_factor(product: Any, scale: Any) -> Any:
-    return next((m for m, s in _factors(product) if s is scale), None)
+def _other_factor(rewriter: Rewriter, product: Any, scale: Any) -> Any:
+    return next((m for m, s in _factors(rewriter, product) if s is scale), None)
+
+
+def _origin(rewriter: Rewriter, tensor: Any) -> tuple[str, list[Any]]:
+    return rewriter.origin(tensor) if isinstance(tensor, tf.Tensor) else ("", [])
 
 
 def _is_positive(rewriter: Rewriter, x: Any) -> bool:

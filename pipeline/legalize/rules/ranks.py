@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
-from pipeline.legalize.products import MOST_MULTIPLIED, joint, matmul
+from pipeline.legalize.elementwise import joined, runs
+from pipeline.legalize.products import MOST_MULTIPLIED, matmul
 from pipeline.legalize.registry import TFJS, TFLITE, rule
 from pipeline.legalize.shapes import MOST_TRANSPOSED, product, reshape, sizes, transpose
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
-# Axes that the kernels of LiteRT 2.3 and of TF.js 4.22 have; the last, where nothing is repeated.
-_PADDED, _CHOSEN, _REDUCED, _JOINED, _IN_A_ROW = 5, 4, 4, 4, 6
+# Axes that the kernels of LiteRT 2.3 and of TF.js 4.22 have.
+_PADDED, _CHOSEN, _REDUCED = 5, 4, 4
 
 
 @rule(
@@ -97,12 +98,12 @@ def reduce_runs_of_axes(rewriter: Rewriter, op: Any, x: Any, axes: Any) -> Any:
         return None
     dims, rank = sizes(x), x.shape.rank
     lost = {int(a) % rank for a in np.ravel(known)}
-    runs = _runs([a in lost for a in range(rank)])
-    if len(runs) == rank:
+    found = runs([a in lost for a in range(rank)])
+    if len(found) == rank:
         return None
-    flat = reshape(rewriter, x, [product([dims[a] for a in run]) for run in runs])
+    flat = reshape(rewriter, x, [product([dims[a] for a in run]) for run in found])
     reduce = getattr(tf.raw_ops, op.type)
-    result = reduce(input=flat, axis=[k for k, run in enumerate(runs) if run[0] in lost], keep_dims=False)
+    result = reduce(input=flat, axis=[k for k, run in enumerate(found) if run[0] in lost], keep_dims=False)
     if op.get_attr("keep_dims"):
         return reshape(rewriter, result, [1 if a in lost else d for a, d in enumerate(dims)])
     return reshape(rewriter, result, [d for a, d in enumerate(dims) if a not in lost])
@@ -115,31 +116,4 @@ def reduce_runs_of_axes(rewriter: Rewriter, op: Any, x: Any, axes: Any) -> Any:
     why="Neighbouring axes along which both operands have their numbers, or the same one is repeated, are one.",
 )
 def join_runs_of_axes(rewriter: Rewriter, op: Any, x: Any, y: Any) -> Any:
-    rank = max(x.shape.rank or 0, y.shape.rank or 0)
-    if rank <= _JOINED or (rank <= _IN_A_ROW and 1 in (x.shape.num_elements(), y.shape.num_elements())):
-        return None
-    left, right = ([1] * (rank - t.shape.rank) + sizes(t) for t in (x, y))
-    kinds = [(_is_one(a), _is_one(b)) for a, b in zip(left, right, strict=True)]
-    if len(set(kinds)) == 1 and rank <= _IN_A_ROW:
-        return None  # Nothing is repeated: the kernels take the numbers as they lie.
-    runs = _runs([(False, False) if k == (True, True) else k for k in kinds])
-    if len(runs) == rank:
-        return None
-    flat = [reshape(rewriter, t, [product([d[a] for a in run]) for run in runs]) for t, d in ((x, left), (y, right))]
-    operate = getattr(tf.raw_ops, op.type)
-    return reshape(rewriter, operate(x=flat[0], y=flat[1]), [joint(a, b) for a, b in zip(left, right, strict=True)])
-
-
-def _runs(kinds: list[Any]) -> list[list[int]]:
-    """Neighbouring axes of one kind."""
-    runs: list[list[int]] = []
-    for axis, kind in enumerate(kinds):
-        if axis and kinds[axis - 1] == kind:
-            runs[-1].append(axis)
-        else:
-            runs.append([axis])
-    return runs
-
-
-def _is_one(size: Any) -> bool:
-    return isinstance(size, int) and size == 1
+    return joined(rewriter, op.type, x, y)

@@ -15,8 +15,8 @@ from pipeline import formats, runtimes
 from pipeline.artifact import Artifact
 from pipeline.capture import capture
 from pipeline.cells import Status
-from pipeline.exporting import gather
 from pipeline.parity import legal
+from pipeline.parity.gathering import gather
 from pipeline.parity.judge import judge
 
 ENTRIES = [e for e in runtimes.RUNTIMES if e.name in ("litert", "onnxruntime") and e.required]

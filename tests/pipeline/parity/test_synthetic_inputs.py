@@ -13,9 +13,9 @@ from keras import layers, ops
 
 from pipeline.capture import capture
 from pipeline.errors import ModelError, UsageError
-from pipeline.exporting import gather
 from pipeline.parity import legal, oracle
 from pipeline.parity.domains import Domain, domains_of
+from pipeline.parity.gathering import gather
 from pipeline.parity.inputs import Judged, from_arrays
 from pipeline.parity.synthetic import ROWS, synthetic
 from pipeline.signature import Signature, TensorSpec

@@ -1,0 +1,69 @@
+"""Evidence: the exact outputs and the budgets on the judged rows, in batches that do not change the answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.capture import Capture
+from pipeline.cells import Status
+from pipeline.errors import ModelError
+from pipeline.graphs import depends_on_values
+from pipeline.parity import budget, oracle
+from pipeline.parity.inputs import ZEROS, Judged
+from pipeline.parity.judge import OTHER_BATCH, Evidence, compare
+
+
+def gather(captured: Capture, judged: Judged) -> Evidence:
+    """Exact outputs and budgets on the judged rows, and on those of other sizes.
+
+    Raises:
+        ModelError: TensorFlow fails on the rows.
+    """
+    evidence = _answer(captured, judged)
+    alone = _change_each_other(captured, evidence)
+    others = judged.others
+    if alone:
+        evidence = _answer(captured, judged, batch=1)
+        few = np.arange(min(OTHER_BATCH, judged.regular))
+        others = (*others, replace(judged, tensors=judged.take(few), regular=len(few), labels=None, awkward=()))
+    sizes = tuple(
+        _answer(captured, other, OTHER_BATCH if alone else oracle.BATCH, evidence.budgets) for other in others
+    )
+    names = sorted(t.name for t in captured.signature.outputs)
+    fixed = frozenset(n for n, t in zip(names, captured.traced.outputs, strict=True) if not depends_on_values(t))
+    return replace(evidence, sizes=sizes, alone=alone, fixed=fixed)
+
+
+def _change_each_other(captured: Capture, evidence: Evidence) -> bool:
+    """Whether a row's answer depends on the rows that it shares a batch with: a sum or a maximum over the batch."""
+    judged = evidence.judged
+    rows = np.arange(min(2, judged.regular))
+    if ZEROS in judged.awkward:
+        rows = np.append(rows, judged.regular + judged.awkward.index(ZEROS))
+    few = evidence.take(rows)
+    answers = oracle.run_oracle(captured, few.judged.tensors, batch=1)
+    return compare(answers, few).status is not Status.PASS
+
+
+def _answer(
+    captured: Capture, judged: Judged, batch: int = oracle.BATCH, least: Mapping[str, budget.Budget] | None = None
+) -> Evidence:
+    """Evidence on some rows; what a few of them are allowed is at least what many were found to need (`least`)."""
+    import tensorflow as tf
+
+    try:
+        exact = oracle.run_oracle(captured, judged.tensors, batch)
+        reference = oracle.run_reference(captured, judged.tensors, batch)
+    except tf.errors.OpError as error:
+        words = str(error.message).strip().splitlines() or [""]
+        raise ModelError(
+            f"The model fails in TensorFlow on {judged.rows} rows ({judged.origin}): {words[-1] or words[0]}.",
+            "Does it predict in Keras, in batches of any size? Give real inputs by name in an .npz file with --data.",
+        ) from error
+    budgets = budget.derive(exact, reference, judged.regular)
+    if least is not None:
+        budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}
+    return Evidence(judged, exact, reference, budgets)
