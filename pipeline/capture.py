@@ -7,6 +7,7 @@ when a model is captured.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -114,7 +115,7 @@ def capture(model: Any, invocation: Invocation | None = None) -> Capture:
     outputs = tuple(_spec(name, traced.structured_outputs[name]) for name in names)
     weights, unread = _weights(model, traced, closure)
     signature = Signature(inputs, outputs, DEFAULT_SIGNATURE)
-    own = {id(getattr(weight.value, "handle", None)): weight.path for weight in model.weights}
+    own = {id(getattr(weight.value, "handle", None)): path for path, weight in _by_path(model)}
     kept = {own.get(id(variable.handle), f"#{place}"): variable for place, variable in enumerate(traced.variables)}
     return Capture(signature, traced, closure, weights, invocation, states, unread, layers_of(model), kept)
 
@@ -173,13 +174,24 @@ def _weights(model: Any, traced: Any, closure: Sequence[Captured]) -> tuple[dict
     captures = zip(closure, traced.graph.captures, strict=True)
     read = {id(c.handle): c.value for c, (_, t) in captures if isinstance(c, Variable) and t.op.name in behind}
     weights, unread = {}, []
-    for weight in model.weights:
+    for path, weight in _by_path(model):
         value = read.get(id(getattr(weight.value, "handle", None)))
         if value is None:
-            unread.append(weight.path)
+            unread.append(path)
         else:
-            weights[weight.path] = value
+            weights[path] = value
     return weights, tuple(unread)
+
+
+def _by_path(model: Any) -> list[tuple[str, Any]]:
+    """The weights by their paths; Keras may give several the same one, and the later ones get a number here."""
+    seen: Counter[str] = Counter()
+    found = []
+    for weight in model.weights:
+        seen[weight.path] += 1
+        count = seen[weight.path]
+        found.append((weight.path if count == 1 else f"{weight.path}#{count}", weight))
+    return found
 
 
 def _refuse_random(name: str, traced: Any) -> None:

@@ -40,6 +40,14 @@ def joined(rewriter: Rewriter, kind: str, x: Any, y: Any) -> Any:
     return reshape(rewriter, result, [joint(a, b) for a, b in zip(left, right, strict=True)])
 
 
+def clamp(x: Any, low: Any, high: Any) -> Any:
+    """`tf.clip_by_value`; integers by comparison: TFLite's converter takes 0 to 6 for a Relu6, which has floats only."""
+    if not x.dtype.is_integer:
+        return tf.clip_by_value(x, low, high)
+    low, high = tf.cast(low, x.dtype), tf.cast(high, x.dtype)
+    return tf.where(x < low, low, tf.where(x > high, high, x))
+
+
 def runs(kinds: list[Any]) -> list[list[int]]:
     """Neighbouring axes of one kind."""
     found: list[list[int]] = []

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.elementwise import clamp
 from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import FORMATS, ONNX, ORACLE, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import product, sizes
@@ -198,7 +199,7 @@ def in_top_k_by_counting(rewriter: Rewriter, op: Any, predictions: Any, targets:
     if rewriter.target == TFLITE:
         # Taken as it is: a sum takes subnormal numbers for zero, and a comparison does not.
         rows, classes = sizes(predictions)
-        column = tf.clip_by_value(tf.cast(targets, tf.int32), 0, classes - 1)
+        column = clamp(tf.cast(targets, tf.int32), 0, classes - 1)
         score = tf.expand_dims(tf.gather_nd(predictions, tf.stack([tf.range(rows), column], 1)), 1)
     else:
         score = tf.reduce_sum(tf.where(own, predictions, tf.zeros_like(predictions)), 1, keepdims=True)

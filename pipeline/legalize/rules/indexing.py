@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.elementwise import clamp
 from pipeline.legalize.registry import FORMATS, ONNX, TFJS, TFLITE, rule
 from pipeline.legalize.shapes import product, sizes
 
@@ -95,9 +96,9 @@ def update_slice_by_selection(rewriter: Rewriter, op: Any, x: Any, update: Any, 
     for axis in range(x.shape.rank):
         size, length = own[axis], theirs[axis]
         # As XLA has it: an update that would reach beyond the end is moved back.
-        first = tf.clip_by_value(tf.cast(start[axis], tf.int32), 0, size - length)
+        first = clamp(tf.cast(start[axis], tf.int32), 0, size - length)
         place = tf.range(size) - first
-        moved = tf.gather(moved, tf.clip_by_value(place, 0, length - 1), axis=axis)
+        moved = tf.gather(moved, clamp(place, 0, length - 1), axis=axis)
         here = tf.logical_and(place >= 0, place < length)
         here = tf.reshape(here, [-1] + [1] * (x.shape.rank - 1 - axis))
         inside = here if inside is None else tf.logical_and(inside, here)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.elementwise import clamp
 from pipeline.legalize.registry import EVERY, FORMATS, ONNX, TFJS, TFLITE, rule
 from pipeline.legalize.rules.integer import floor_divide
 from pipeline.legalize.shapes import sizes
@@ -64,7 +65,7 @@ def infinite_by_magnitude(rewriter: Rewriter, op: Any, x: Any) -> Any:
 
 @rule("ClipByValue", targets=FORMATS, why="max(low, min(x, high)) is its definition.")
 def clip_by_definition(rewriter: Rewriter, op: Any, x: Any, low: Any, high: Any) -> Any:
-    return tf.maximum(tf.minimum(x, high), low)
+    return clamp(x, low, high) if x.dtype.is_integer else tf.maximum(tf.minimum(x, high), low)
 
 
 @rule("TruncateMod", targets=FORMATS, why="The remainder of the magnitudes, exact in floats, with the dividend's sign.")

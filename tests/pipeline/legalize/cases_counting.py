@@ -107,5 +107,11 @@ CASES: tuple[Case, ...] = (
         function(lambda t, x: tf.math.in_top_k(t, x, 2), (), (5,), dtype=("int32", "float32")),
         draw=ANY,
     ),
+    Case(
+        "in_top_k_by_counting",
+        "seven classes",
+        function(lambda t, x: tf.math.in_top_k(t, x, 2), (), (7,), dtype=("int32", "float32")),
+        draw=ANY,
+    ),
     Case("histogram_by_scattering", "five bins", function(_histogram, (7,))),
 )

@@ -59,6 +59,12 @@ CASES: tuple[Case, ...] = (
         function(_update_at, (5,), (4,), (1,), dtype=("float32", "float32", "int32")),
         draw=between(0, 4),
     ),
+    Case(
+        "update_slice_by_selection",
+        "seven more",
+        function(_update_at, (11,), (5,), (1,), dtype=("float32", "float32", "int32")),
+        draw=between(0, 6),
+    ),
     Case("roll_by_gather", "one axis", function(lambda x: ops.roll(x, -7, axis=1), (4, 3))),
     Case("roll_by_gather", "two axes", function(lambda x: tf.roll(x, [1, -2], [1, 2]), (4, 3))),
     Case("roll_by_gather", "open size", function(lambda x: ops.roll(x, 2, axis=1), (None, 3))),

@@ -46,6 +46,12 @@ CASES: tuple[Case, ...] = (
         "op",
         function(lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=-0.5, clip_value_max=0.7), (4,)),
     ),
+    Case(
+        "clip_by_definition",
+        "integers from 0 to 6",
+        function(lambda x: tf.raw_ops.ClipByValue(t=x, clip_value_min=0, clip_value_max=6), (4,), dtype="int32"),
+        draw=between(-9, 9),
+    ),
     Case("truncated_float_remainder", "both signs", function(_remainder, (6,)), draw=between(-3, 3)),
     Case(
         "shapes_one_by_one",
