@@ -41,7 +41,7 @@ def joined(rewriter: Rewriter, kind: str, x: Any, y: Any) -> Any:
 
 
 def clamp(x: Any, low: Any, high: Any) -> Any:
-    """`tf.clip_by_value`; integers by comparison: TFLite's converter takes 0 to 6 for a Relu6, which has floats only."""
+    """`tf.clip_by_value`; integers by comparison: TFLite's converter takes 0 to 6 for a Relu6, which is for floats."""
     if not x.dtype.is_integer:
         return tf.clip_by_value(x, low, high)
     low, high = tf.cast(low, x.dtype), tf.cast(high, x.dtype)
