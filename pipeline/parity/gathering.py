@@ -27,14 +27,20 @@ def gather(captured: Capture, judged: Judged) -> Evidence:
     others = judged.others
     if alone:
         evidence = _answer(captured, judged, batch=1)
-        few = np.arange(min(OTHER_BATCH, judged.regular))
-        others = (*others, replace(judged, tensors=judged.take(few), regular=len(few), labels=None, awkward=()))
+        # Full batches only: an output may have an axis that is as long as the batch.
+        others = tuple(_first(other, other.regular // OTHER_BATCH * OTHER_BATCH) for other in others)
+        others = (*others, _first(judged, min(OTHER_BATCH, judged.regular)))
     sizes = tuple(
         _answer(captured, other, OTHER_BATCH if alone else oracle.BATCH, evidence.budgets) for other in others
     )
     names = sorted(t.name for t in captured.signature.outputs)
     fixed = frozenset(n for n, t in zip(names, captured.traced.outputs, strict=True) if not depends_on_values(t))
     return replace(evidence, sizes=sizes, alone=alone, fixed=fixed)
+
+
+def _first(judged: Judged, count: int) -> Judged:
+    """The first of the regular rows."""
+    return replace(judged, tensors=judged.take(np.arange(count)), regular=count, labels=None, awkward=())
 
 
 def _change_each_other(captured: Capture, evidence: Evidence) -> bool:
