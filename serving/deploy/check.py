@@ -104,8 +104,8 @@ def _locate(bundle: Path) -> Path:
 
 
 def _replay(way: str, address: str, ask: Ask, signature: Signature, samples: Samples) -> Verdict:
-    """All rows together, some of them also alone."""
-    size = 1 if signature.fixed_batch == 1 else _ROWS
+    """All rows together, some of them also alone; all alone where rows change each other's answers."""
+    size = 1 if signature.fixed_batch == 1 or samples.alone else _ROWS
     parts = [slice(i, min(i + size, samples.rows)) for i in range(0, samples.rows, size)]
     parts += [slice(i, i + 1) for i in range(min(_SINGLES, samples.rows))]
     worst = (0.0, 0.0, 0.0)

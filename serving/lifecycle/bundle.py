@@ -34,6 +34,7 @@ class Samples:
         reference: TensorFlow's float32 outputs: where they are not finite, nothing is required.
         scales: by name of a float output: the magnitude that each row's error counts against; float64 [rows].
         limits: by name of a float output: the error that each row may show, in ULP of its scale; float64 [rows].
+        alone: the rows of one request change each other's answers, so that each was answered in one of its own.
     """
 
     inputs: dict[str, np.ndarray]
@@ -41,6 +42,7 @@ class Samples:
     reference: dict[str, np.ndarray]
     scales: dict[str, np.ndarray]
     limits: dict[str, np.ndarray]
+    alone: bool = False
 
     @property
     def rows(self) -> int:
@@ -119,7 +121,9 @@ class Bundle:
         def under(prefix: str) -> dict[str, np.ndarray]:
             return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
 
-        samples = Samples(under("input/"), under("exact/"), under("reference/"), under("scale/"), under("limit/"))
+        samples = Samples(
+            under("input/"), under("exact/"), under("reference/"), under("scale/"), under("limit/"), "alone" in arrays
+        )
         if not samples.inputs or not samples.exact:
             raise Damaged(f"{_SAMPLES}: holds no samples")
         return samples

@@ -54,8 +54,8 @@ class Servable:
 
     def __post_init__(self) -> None:
         self.bodies = {name: FastBodies(s) for name, s in self.signatures.items()}
-        # The gate has seen that rows get the same answers together and alone; without it nobody has.
-        if self.report is not None and self.engine.batches:
+        # The gate has seen whether rows get the same answers together and alone; without it nobody has.
+        if self.report is not None and not self.report.alone and self.engine.batches:
             self.batchable = frozenset(name for name, s in self.signatures.items() if can_batch(s))
 
     @property

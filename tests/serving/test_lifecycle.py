@@ -14,6 +14,7 @@ from threading import Event, Thread
 import numpy as np
 import onnx
 import pytest
+from command import run
 from live import Live, publish, serving, until
 from onnx import numpy_helper
 
@@ -273,3 +274,20 @@ def test_start_faults_have_one_message_and_a_code(tmp_path: Path) -> None:
     assert rpc.stderr.startswith("error: Cannot listen on 127.0.0.1:")
     assert "--grpc-port" in rpc.stderr
     assert "Traceback" not in missing.stderr + unknown.stderr + busy.stderr
+
+
+def test_rows_that_see_each_other_are_replayed_one_by_one_and_never_batched(tmp_path: Path) -> None:
+    """A maximum over the batch: requests of several clients must not be run as one."""
+    (tmp_path / "net.py").write_text(
+        "import keras\n\n\ndef build():\n"
+        "    x = keras.Input((3,), name='x')\n"
+        "    return keras.Model(x, keras.ops.maximum(x, keras.ops.max(x) - 1.0), name='floor')\n"
+    )
+    done = run(
+        "export", f"{tmp_path / 'net.py'}:build", "--format", "onnx", "--runtime", "onnxruntime", "--output", tmp_path
+    )
+    assert done.code == 0, done.err
+    (version,) = tmp_path.glob("*/1")
+    servable = load("floor", 1, version, "auto", True, 1)
+    assert servable.report is not None and servable.report.alone
+    assert not servable.batchable
