@@ -7,6 +7,8 @@ and the formula elsewhere.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -81,7 +83,7 @@ def sine_over_its_argument(rewriter: Rewriter, op: Any, sine: Any, x: Any) -> An
     if source.type != "Sin" or source.inputs[0] is not op.inputs[1] or x.dtype != tf.float32:
         return None
     square = x * x
-    near = 1.0 + square * horner(square, fit(_sin_rest, 0.0, 1.0, 4))
+    near = 1.0 + square * horner(square, fit(_odd_rest(np.sin), 0.0, 1.0, 4))
     return tf.where(square < 1.0, near, sine / x)
 
 
@@ -147,7 +149,7 @@ def sinh_by_exp(rewriter: Rewriter, op: Any, x: Any) -> Any:
         return None
     root = tf.exp(0.5 * tf.abs(x))
     square = x * x
-    near = x + x * square * horner(square, fit(_sinh_rest, 0.0, 1.0, 4))
+    near = x + x * square * horner(square, fit(_odd_rest(np.sinh), 0.0, 1.0, 4))
     return tf.where(tf.abs(x) < 1.0, near, tf.sign(x) * (0.5 * root * root - 0.5 / (root * root)))
 
 
@@ -273,12 +275,12 @@ def _log1p_series(x: Any) -> Any:
     """log(1 + x) = 2 atanh(x / (2 + x)) on [-0.45, 0.85]."""
     s = x / (2.0 + x)
     square = s * s
-    return 2.0 * (s + s * square * horner(square, fit(_atanh_rest, 0.0, 0.09, 4)))
+    return 2.0 * (s + s * square * horner(square, fit(_odd_rest(np.arctanh), 0.0, 0.09, 4)))
 
 
 def _sin(x: Any) -> Any:
     square = x * x
-    near = x + x * square * horner(square, fit(_sin_rest, 0.0, 1.0, 4))
+    near = x + x * square * horner(square, fit(_odd_rest(np.sin), 0.0, 1.0, 4))
     return tf.where(square < 1.0, near, tf.sin(x))
 
 
@@ -288,7 +290,7 @@ def _half_angle(size: Any) -> Any:
 
 def _asin_small(x: Any) -> Any:
     square = x * x
-    return x + x * square * horner(square, fit(_asin_rest, 0.0, 0.25, 5))
+    return x + x * square * horner(square, fit(_odd_rest(np.arcsin), 0.0, 0.25, 5))
 
 
 # M. Giles, Approximating the erfinv function, GPU Computing Gems Jade Edition, 2012: table of the single precision
@@ -329,24 +331,15 @@ def _expm1_rest(x: np.ndarray) -> np.ndarray:
     return (np.expm1(x) - x) / (x * x)
 
 
-def _sinh_rest(square: np.ndarray) -> np.ndarray:
-    x = np.sqrt(square)
-    return (np.sinh(x) - x) / (x * square)
+@cache
+def _odd_rest(function: np.ufunc) -> Callable[[np.ndarray], np.ndarray]:
+    """(f(x) - x) / x^3 of an odd function, as a function of x^2."""
 
+    def rest(square: np.ndarray) -> np.ndarray:
+        x = np.sqrt(square)
+        return (function(x) - x) / (x * square)
 
-def _sin_rest(square: np.ndarray) -> np.ndarray:
-    x = np.sqrt(square)
-    return (np.sin(x) - x) / (x * square)
-
-
-def _asin_rest(square: np.ndarray) -> np.ndarray:
-    x = np.sqrt(square)
-    return (np.arcsin(x) - x) / (x * square)
-
-
-def _atanh_rest(square: np.ndarray) -> np.ndarray:
-    x = np.sqrt(square)
-    return (np.arctanh(x) - x) / (x * square)
+    return rest
 
 
 def _i0e(x: np.ndarray) -> np.ndarray:
