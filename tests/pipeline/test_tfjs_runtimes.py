@@ -22,7 +22,7 @@ import pytest
 from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeCrash, RuntimeUnavailable
 from pipeline.runtimes import chromium, node
-from pipeline.runtimes.web.server import Server
+from pipeline.runtimes.web.server import ADAPTERS, Server
 from pipeline.runtimes.web.wire import pack, to_javascript, unpack
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature
@@ -276,10 +276,9 @@ def test_a_model_reads_only_its_own_directory(workers: Any, tmp_path: Path, modu
 def test_a_leak_is_an_error(tmp_path: Path) -> None:
     """The adapter's own check, on a TF.js whose graph models are made to leak."""
     require(NODE)
-    web = Path(chromium.__file__).parent / "web"
     script = f"""
       import {{readFileSync}} from 'node:fs'; import {{createRequire}} from 'node:module';
-      import {{openSession}} from '{web}/session.mjs';
+      import {{openSession}} from '{ADAPTERS}/session.mjs';
       const require = createRequire('{node.find_modules()}/x.cjs');
       const core = require('@tensorflow/tfjs-core'); require('@tensorflow/tfjs-backend-cpu');
       const leaky = async (handler) => {{
@@ -448,7 +447,8 @@ def test_the_server_serves_only_the_page() -> None:
     require(BROWSER)
     server = Server(node.find_modules())
     try:
-        for good in ("web/harness.html", "web/tfjs.mjs", "modules/@tensorflow/tfjs-core/dist/tf-core.es2017.min.js"):
+        core = "modules/@tensorflow/tfjs-core/dist/tf-core.es2017.min.js"
+        for good in ("web/harness.html", "adapters/tfjs.mjs", core):
             with urllib.request.urlopen(server.url + good) as answer:
                 assert answer.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
                 assert "'unsafe-inline'" not in answer.headers["Content-Security-Policy"]
@@ -458,6 +458,7 @@ def test_the_server_serves_only_the_page() -> None:
             "web/",
             "web/../node.py",
             "web/%2e%2e/node.py",
+            "adapters/../pyproject.toml",
             "modules/../package.json",
             "model/model.json",
         ]

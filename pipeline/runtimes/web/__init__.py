@@ -1,7 +1,7 @@
 """The JavaScript harness for Node.js and browsers, and Python's end of it.
 
-`*.mjs` and `harness.html` run on the other side: one library adapter per JavaScript runtime (`tfjs.mjs`),
-used by `node_runner.mjs` and by `harness.mjs` (the page) alike. On this side `runner.py` drives Node.js by
+`*.mjs` and `harness.html` run on the other side: `node_runner.mjs` and `harness.mjs` (the page) bring the libraries to
+the adapters in the room `adapters/`, one per JavaScript runtime. On this side `runner.py` drives Node.js by
 pipes and `page.py` drives Chromium by Playwright and a local HTTP server; arrays cross as `wire` frames.
 """
 

@@ -1,8 +1,8 @@
 // One open model in a page. Python calls isomer.open(job), .infer(job) and .time(job) with small jobs; arrays are
 // fetched from and posted to the server that served this page. All resolve to a plain object, {error} when it went wrong.
 
-import {asReply, openSession} from './session.mjs';
-import {pack, unpack} from './wire.mjs';
+import {asReply, openSession} from '../adapters/session.mjs';
+import {pack, unpack} from '../adapters/wire.mjs';
 
 const TFJS = '../modules/@tensorflow/';
 

@@ -5,8 +5,8 @@ import fs from 'node:fs';
 import {createRequire} from 'node:module';
 import path from 'node:path';
 
-import {asReply, openSession} from './session.mjs';
-import {pack, unpackBody} from './wire.mjs';
+import {asReply, openSession} from '../../../adapters/session.mjs';
+import {pack, unpackBody} from '../../../adapters/wire.mjs';
 
 // Standard output carries frames; whatever a library has to say goes to standard error.
 console.log = console.info = console.debug = console.error;

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 _WEB = Path(__file__).parent
+ADAPTERS = _WEB.parents[2] / "adapters"
 _TYPES = {
     ".html": "text/html; charset=utf-8",
     ".js": "text/javascript",
@@ -80,7 +81,7 @@ class Server:
     def locate(self, address: str) -> Path | None:
         """The file behind an address, None when there is none or it is none of the page's business."""
         kind, _, name = unquote(urlsplit(address).path).removeprefix(f"/{self._token}/").partition("/")
-        root = {"web": _WEB, "modules": self._modules, "model": self.model}.get(kind)
+        root = {"web": _WEB, "adapters": ADAPTERS, "modules": self._modules, "model": self.model}.get(kind)
         if root is None or not name:
             return None
         file = (root / name).resolve()

@@ -1,4 +1,4 @@
-"""Frames: named arrays as raw bytes behind a JSON header, for pipes and HTTP bodies alike (see `wire.mjs`).
+"""Frames: named arrays as raw bytes behind a JSON header, for pipes and HTTP bodies alike (see `adapters/wire.mjs`).
 
 A frame is a uint32 (little endian) with the header's length, the header (JSON, padded so that the body starts
 at a multiple of 8), and the body: each tensor's elements, little endian, starting at a multiple of 8. A string

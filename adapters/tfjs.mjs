@@ -1,9 +1,8 @@
 // TF.js graph models on one backend, in Node.js and in browsers alike.
 //
-// A library adapter exports open({device, model, host}) and resolves to a session {environment, step, check, close}.
-// The host brings what differs between Node.js and a page: tfjs(device) loads the library, read(path) reads a file
-// beside model.json as an ArrayBuffer.
+// The host's tfjs(backend) resolves to {tf, wasm}: the library with that one backend, and the wasm backend's module.
 
+import {SOFTWARE, Unavailable} from './device.mjs';
 import {probeTfjs} from './probe.mjs';
 
 // What a device's name stands for: the backend, and flags to be set before it starts.
@@ -20,11 +19,6 @@ const DEVICES = {
 // The executor's own list of what needs executeAsync, plus every op whose kernel returns a promise.
 const ASYNC_OPS = new RegExp('^(TensorArray|TensorList|EmptyTensorList|NonMaxSuppression|HashTable|LookupTable)|' +
   '^(Switch|Merge|Enter|Exit|NextIteration|LoopCond|If|StatelessIf|While|StatelessWhile|Where|ListDiff)$');
-
-const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|\bwarp\b/i;
-
-/** An error that means "this machine lacks it" rather than "the model is wrong". */
-export class Unavailable extends Error {}
 
 async function startBackend(tf, device) {
   const {backend, flags = {}} = DEVICES[device];

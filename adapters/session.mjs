@@ -1,10 +1,16 @@
-// One open model: what node_runner.mjs and harness.mjs share.
+// One open model, whatever the library and the host: see README.md.
 
 import {inBatches} from './batches.mjs';
+import {Unavailable} from './device.mjs';
+
+const ADAPTERS = {
+  tfjs: () => import('./tfjs.mjs'),
+};
 
 /** Open a model with a library adapter; resolves to {environment, infer, time, close}. */
 export async function openSession({library, device, model, host}) {
-  const adapter = await import(`./${library}.mjs`);
+  if (!ADAPTERS[library]) throw new Error(`there is no library '${library}'; there are ${Object.keys(ADAPTERS)}`);
+  const adapter = await ADAPTERS[library]();
   const session = await adapter.open({device, model, host});
   const step = async (inputs) => {
     const outputs = await session.step(inputs);
@@ -32,5 +38,5 @@ export async function openSession({library, device, model, host}) {
 /** An error as a reply: its words, and whether the machine rather than the model is at fault. */
 export function asReply(error) {
   const text = error instanceof Error ? `${error.message}` : String(error?.message ?? error);
-  return {error: text || 'an error without words', unavailable: error?.constructor?.name === 'Unavailable'};
+  return {error: text || 'an error without words', unavailable: error instanceof Unavailable};
 }
