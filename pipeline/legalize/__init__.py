@@ -64,8 +64,8 @@ def legalize(capture: Capture, target: str, batch: int | None = None, lenient: b
 
     Args:
         capture: the inference graph.
-        target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), or "oracle" (every float
-            operation and the inputs in float64).
+        target: "tflite", "onnx", "tfjs", "savedmodel" (what TensorFlow runs on a CPU), "sequential" (the same, adding
+            in sequence), or "oracle" (every float operation and the inputs in float64).
         batch: fixes the batch dimension; None keeps it as captured.
         lenient: keep the operations that no rule can express, as they are.
 

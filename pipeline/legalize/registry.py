@@ -9,6 +9,8 @@ from pkgutil import iter_modules
 from typing import Any
 
 TFLITE, ONNX, TFJS, SAVEDMODEL, ORACLE = "tflite", "onnx", "tfjs", "savedmodel", "oracle"
+# No format: what TensorFlow runs on a CPU, adding one number after the other, for the budgets of awkward rows.
+SEQUENTIAL = "sequential"
 FORMATS = (TFLITE, ONNX, TFJS)
 # A rule for the SavedModel makes up for a kernel that TensorFlow has for GPUs only.
 EVERY = (*FORMATS, SAVEDMODEL, ORACLE)
@@ -79,7 +81,7 @@ def rules_for(target: str) -> dict[str, list[Rule]]:
     table: dict[str, list[Rule]] = {}
     # A stand-in meets its own rules before those that expect a tensor.
     for entry in sorted(all_rules(), key=lambda entry: (entry.stand_in is None, not entry.first)):
-        if target in entry.targets:
+        if target in entry.targets or (target == SEQUENTIAL and SAVEDMODEL in entry.targets):
             for op in entry.ops:
                 table.setdefault(op, []).append(entry)
     return table

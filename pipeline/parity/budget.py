@@ -5,6 +5,7 @@ docs/parity.md derives the two numbers below and names the sources.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,8 @@ MULTIPLE = 16.0
 # On an awkward row equal numbers are added, whose rounding errors all have one sign: they grow with n, not sqrt(n), so
 # that 64 partial sums gain 64 in place of 8.
 AWKWARD_MULTIPLE = 128.0
+# Of the largest error that an order of summation makes: it is the maximum over a few rows, as the runtime's is.
+SEQUENTIAL_MULTIPLE = 2.0
 # Where TensorFlow happens to be exact, a correct runtime may still be off by its own exp, tanh or division.
 FLOOR_ULP = 8.0
 # Beyond this (2^-7 of the output's scale) float32 leaves so few digits of the answer that agreement says nothing.
@@ -64,17 +67,21 @@ class Budget:
         return Budget(self.scales[rows], self.reference_ulp[rows], self.limits_ulp[rows], regular)
 
 
-def derive(exact: Tensors, reference: Tensors, regular: int) -> dict[str, Budget]:
+def derive(
+    exact: Tensors, reference: Tensors, regular: int, sequential: Mapping[str, np.ndarray] | None = None
+) -> dict[str, Budget]:
     """Budgets by output name.
 
     All regular rows share one limit, MULTIPLE times the largest error among them. An awkward row may also use
     TensorFlow's error on that very row, AWKWARD_MULTIPLE times: a saturated input is not held to what ordinary inputs
-    show.
+    show. Nor is it held to a sum that TensorFlow gets right by luck: SEQUENTIAL_MULTIPLE times the error that adding in
+    sequence makes is allowed, too.
 
     Args:
         exact: the oracle's outputs, float64.
         reference: TensorFlow's float32 outputs on the same rows.
         regular: number of rows that are not awkward.
+        sequential: error of adding in sequence on the awkward rows, in ULP, by output name; float64 [rows - regular].
     """
     budgets = {}
     for name, truth in exact.items():
@@ -85,6 +92,8 @@ def derive(exact: Tensors, reference: Tensors, regular: int) -> dict[str, Budget
         shared = _largest(shown[:regular])
         own = np.where(np.arange(len(shown)) < regular, 0.0, shown)
         limits = np.maximum(FLOOR_ULP, np.maximum(MULTIPLE * shared, AWKWARD_MULTIPLE * own))
+        if sequential is not None:
+            limits[regular:] = np.maximum(limits[regular:], SEQUENTIAL_MULTIPLE * sequential[name])
         budgets[name] = Budget(scales, shown, limits, regular)
     return budgets
 

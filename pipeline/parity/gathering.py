@@ -11,8 +11,9 @@ from pipeline.capture import Capture
 from pipeline.cells import Status
 from pipeline.errors import ModelError
 from pipeline.graphs import depends_on_values
-from pipeline.parity import budget, oracle
-from pipeline.parity.inputs import ZEROS, Judged
+from pipeline.legalize.reachable import operations
+from pipeline.parity import budget, measure, oracle
+from pipeline.parity.inputs import ZEROS, Judged, Tensors, variations
 from pipeline.parity.judge import OTHER_BATCH, Evidence, compare
 
 
@@ -69,7 +70,26 @@ def _answer(
             f"The model fails in TensorFlow on {judged.rows} rows ({judged.origin}): {words[-1] or words[0]}.",
             "Does it predict in Keras, in batches of any size? Give real inputs by name in an .npz file with --data.",
         ) from error
-    budgets = budget.derive(exact, reference, judged.regular)
+    budgets = budget.derive(exact, reference, judged.regular, _in_sequence(captured, judged, exact))
     if least is not None:
         budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}
     return Evidence(judged, exact, reference, budgets)
+
+
+def _in_sequence(captured: Capture, judged: Judged, exact: Tensors) -> dict[str, np.ndarray] | None:
+    """By output, the largest error on each awkward row that adding in sequence makes there and on its variations.
+
+    In ULP; None for a model without what magnifies the error of a sum, a mean that is subtracted and a division by a
+    deviation near zero.
+    """
+    present = operations(captured.traced.graph)
+    if not judged.awkward or not present & {"Mean", "Sum"} or not present & {"SquaredDifference", "Rsqrt", "Sqrt"}:
+        return None
+    found = {name: np.zeros(len(judged.awkward)) for name, truth in exact.items() if truth.dtype.kind == "f"}
+    for rows in variations(judged):
+        truth, shown = oracle.run_oracle(captured, rows), oracle.run_in_sequence(captured, rows)
+        for name, largest in found.items():
+            scales = measure.scale(exact[name], judged.regular)[judged.regular :]
+            errors = measure.ulp_errors(shown[name], truth[name], scales)
+            found[name] = np.maximum(largest, np.where(np.isfinite(errors), errors, 0.0))
+    return found

@@ -37,6 +37,12 @@ def run_reference(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int
     return run_captured(capture, inputs, batch)
 
 
+def run_in_sequence(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
+    """The same, but sums and means added one number after the other: the largest error of an order of summation."""
+    function = legalize(capture, "sequential").function
+    return _run(lambda *flat: function(*flat), capture, inputs, batch)
+
+
 def run_captured(capture: Capture, inputs: Mapping[str, np.ndarray], batch: int = BATCH) -> Tensors:
     """TensorFlow's outputs of the captured graph by name, in the model's own precision."""
     return _run(lambda *flat: capture.traced(*flat), capture, inputs, batch)

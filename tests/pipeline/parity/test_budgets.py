@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from pipeline.cells import Status
-from pipeline.parity import budget, measure
+from pipeline.parity import budget, inputs, measure
 from pipeline.parity.budget import AWKWARD_MULTIPLE, CEILING_ULP, FLOOR_ULP, MULTIPLE
 from pipeline.parity.verdict import judge_outputs
 
@@ -96,6 +96,24 @@ def test_a_budget_is_a_multiple_of_what_tensorflow_shows(exact: np.ndarray, nois
     awkward = np.maximum(AWKWARD_MULTIPLE * found.reference_ulp[regular:], MULTIPLE * ordinary)
     assert np.all(found.limits_ulp[regular:] == np.maximum(FLOOR_ULP, awkward))
     assert judge_outputs({"y": reference}, {"y": truth}, {"y": reference}, {"y": found}).status is Status.PASS
+
+
+def test_an_awkward_row_is_not_held_to_a_lucky_sum() -> None:
+    truth = np.ones((3, 4))
+    found = budget.derive({"y": truth}, {"y": truth.astype(np.float32)}, 2, {"y": np.array([300.0])})["y"]
+    assert found.limit == FLOOR_ULP and found.limit_awkward == 600.0
+
+
+def test_variations_leave_what_is_no_measurement() -> None:
+    """Indices and whole numbers stay legal; other floats are shrunk, in the awkward rows alone."""
+    tensors = {"x": np.full((3, 2), 0.5, np.float32), "index": np.ones((3, 2), np.float32), "id": np.ones((3, 1), int)}
+    judged = inputs.with_awkward(tensors, None, "rows")
+    first, *others = inputs.variations(judged)
+    assert others and all(np.array_equal(first[name], value[3:]) for name, value in judged.tensors.items())
+    for rows in others:
+        numbers = rows["x"][rows["x"] > 1e-30]
+        assert np.all(numbers != 0.5) and np.all(np.abs(numbers - 0.5) < 0.01)
+        assert all(np.array_equal(rows[name], first[name]) for name in ("index", "id"))
 
 
 @given(tables(st.floats(1, 2, width=32), rows=3))
