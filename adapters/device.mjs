@@ -1,7 +1,68 @@
-// What is on this machine: the words for what is not, and which adapters are none.
+// What is on this machine: the words for what is not, which adapters are none, and whether the device is still there.
 
 /** An error that means "this machine lacks it" rather than "the model is wrong". */
 export class Unavailable extends Error {}
 
-/** Names of renderers that are software, and never count as a GPU. */
-export const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|\bwarp\b/i;
+/** An error that means "this library does not do that on this device, and says so" rather than "the model is wrong". */
+export class Unsupported extends Error {}
+
+// Names of renderers that are software, and never count as a GPU.
+const SOFTWARE = /swiftshader|llvmpipe|lavapipe|softpipe|software|basic render|\bwarp\b/i;
+
+/** The adapter that a WebGL context draws with, for the certificate. */
+export function describeWebgl(gl) {
+  const info = gl.getExtension('WEBGL_debug_renderer_info');
+  const renderer = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
+  return {
+    adapter: renderer,
+    adapter_vendor: String(gl.getParameter(info ? info.UNMASKED_VENDOR_WEBGL : gl.VENDOR)),
+    adapter_is_software: SOFTWARE.test(renderer),
+    webgl_version: String(gl.getParameter(gl.VERSION)),
+    max_texture_size: gl.getParameter(gl.MAX_TEXTURE_SIZE),
+  };
+}
+
+/** The adapter that the browser gives, or Unavailable with what it says instead. Libraries fall back in silence. */
+export async function requestAdapter() {
+  if (!globalThis.navigator?.gpu) throw new Unavailable('this browser has no WebGPU: there is no navigator.gpu');
+  let adapter;
+  try {
+    adapter = await navigator.gpu.requestAdapter();
+  } catch (error) {
+    throw new Unavailable(`navigator.gpu.requestAdapter() failed: ${error.message}`);
+  }
+  if (!adapter) throw new Unavailable('no WebGPU adapter: navigator.gpu.requestAdapter() gave null');
+  return adapter;
+}
+
+/**
+ * The adapter of a WebGPU device, for the certificate.
+ *
+ * `device` is the one that the library works on, which says whose it is in newer browsers; `adapter` stands in for it
+ * in older ones. Where the browser keeps a name to itself it is ''.
+ */
+export function describeWebgpu(device, adapter) {
+  const info = device?.adapterInfo ?? adapter.info ?? {};
+  const {vendor = '', architecture = '', description = ''} = info;
+  const fallback = info.isFallbackAdapter ?? adapter.isFallbackAdapter ?? false;
+  const name = [vendor, architecture, description].filter(Boolean).join(' ');
+  return {
+    adapter: name,
+    adapter_vendor: vendor,
+    adapter_architecture: architecture,
+    adapter_is_fallback: fallback,
+    adapter_is_software: fallback || SOFTWARE.test(name),
+    shader_f16: (device ?? adapter).features.has('shader-f16'),
+  };
+}
+
+/** A function that throws once a WebGPU device is lost: what a library computes after that means nothing. */
+export function watch(device) {
+  let lost = null;
+  device?.lost.then((info) => lost = info);
+  return () => {
+    if (lost) {
+      throw new Error(`the WebGPU device was lost (${lost.reason}: ${lost.message}); its results mean nothing`);
+    }
+  };
+}

@@ -1,13 +1,15 @@
 // One open model, whatever the library and the host: see README.md.
 
 import {inBatches} from './batches.mjs';
-import {Unavailable} from './device.mjs';
+import {Unavailable, Unsupported} from './device.mjs';
 
 const ADAPTERS = {
+  litert: () => import('./litert.mjs'),
+  onnxruntime: () => import('./onnxruntime.mjs'),
   tfjs: () => import('./tfjs.mjs'),
 };
 
-/** Open a model with a library adapter; resolves to {environment, infer, time, close}. */
+/** Open a model with a library adapter; resolves to {environment, step, infer, time, close}. */
 export async function openSession({library, device, model, host}) {
   if (!ADAPTERS[library]) throw new Error(`there is no library '${library}'; there are ${Object.keys(ADAPTERS)}`);
   const adapter = await ADAPTERS[library]();
@@ -19,6 +21,7 @@ export async function openSession({library, device, model, host}) {
   };
   return {
     environment: session.environment,
+    step,
     infer: (inputs, batch) => inBatches(step, inputs, batch),
     // Seconds of each run of all rows in one batch, until its outputs can be read, after runs that are not counted.
     async time(inputs, calls, warmup) {
@@ -35,8 +38,12 @@ export async function openSession({library, device, model, host}) {
   };
 }
 
-/** An error as a reply: its words, and whether the machine rather than the model is at fault. */
+/** An error as a reply: its words, and whether the machine or the library rather than the model is at fault. */
 export function asReply(error) {
   const text = error instanceof Error ? `${error.message}` : String(error?.message ?? error);
-  return {error: text || 'an error without words', unavailable: error instanceof Unavailable};
+  return {
+    error: text || 'an error without words',
+    unavailable: error instanceof Unavailable,
+    unsupported: error instanceof Unsupported,
+  };
 }

@@ -2,7 +2,7 @@
 //
 // The host's tfjs(backend) resolves to {tf, wasm}: the library with that one backend, and the wasm backend's module.
 
-import {SOFTWARE, Unavailable} from './device.mjs';
+import {describeWebgl, describeWebgpu, requestAdapter, Unavailable, Unsupported, watch} from './device.mjs';
 import {probeTfjs} from './probe.mjs';
 
 // What a device's name stands for: the backend, and flags to be set before it starts.
@@ -14,6 +14,7 @@ const DEVICES = {
   'webgl': {backend: 'webgl'},
   // What phones without float32 textures do, on any adapter.
   'webgl-f16': {backend: 'webgl', flags: {WEBGL_FORCE_F16_TEXTURES: true}},
+  'webgpu': {backend: 'webgpu'},
 };
 
 // The executor's own list of what needs executeAsync, plus every op whose kernel returns a promise.
@@ -48,25 +49,15 @@ async function startBackend(tf, device) {
   return backend;
 }
 
-function adapter(gl) {
-  const info = gl.getExtension('WEBGL_debug_renderer_info');
-  const renderer = String(gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER));
-  return {
-    adapter: renderer,
-    adapter_vendor: String(gl.getParameter(info ? info.UNMASKED_VENDOR_WEBGL : gl.VENDOR)),
-    adapter_is_software: SOFTWARE.test(renderer),
-    webgl_version: String(gl.getParameter(gl.VERSION)),
-    max_texture_size: gl.getParameter(gl.MAX_TEXTURE_SIZE),
-  };
-}
-
-async function describe(tf, backend, wasm, gl) {
+async function describe(tf, backend, wasm, adapter) {
   const record = {tfjs: tf.version_core, backend, ...await probeTfjs(tf), simd: false, threads: 1};
   if (backend === 'wasm') {
     record.simd = await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT');
     record.threads = wasm.getThreadsCount();
   }
-  return gl ? {...record, ...adapter(gl)} : record;
+  if (backend === 'webgl') Object.assign(record, describeWebgl(tf.backend().gpgpu.gl));
+  if (backend === 'webgpu') Object.assign(record, describeWebgpu(tf.backend().device, adapter));
+  return record;
 }
 
 // Shards are read one after the other and only from beside model.json, and handed over one by one as TF.js' own loader
@@ -101,10 +92,12 @@ function takesNames(given, wanted) {
 /** Load a graph model on a device; see the top of this file. */
 export async function open({device, model, host}) {
   if (!DEVICES[device]) throw new Error(`TF.js has no device '${device}' here; there are ${Object.keys(DEVICES)}`);
+  const adapter = device === 'webgpu' ? await requestAdapter() : null;
   const {tf, wasm} = await host.tfjs(DEVICES[device].backend);
   const backend = await startBackend(tf, device);
   const gl = backend === 'webgl' ? tf.backend().gpgpu.gl : null;
-  const environment = await describe(tf, backend, wasm, gl);
+  const present = watch(adapter && tf.backend().device);
+  const environment = await describe(tf, backend, wasm, adapter);
   const artifacts = await readArtifacts(tf, host, model);
   const graph = await tf.loadGraphModel({load: async () => artifacts});
   const signature = signatureOf(artifacts);
@@ -119,6 +112,17 @@ export async function open({device, model, host}) {
     return {dtype, shape, data: backend === 'cpu' ? data.slice() : data};  // cpu hands out its own storage
   }
 
+  async function execute(feeds) {
+    try {
+      return await (slow ? graph.executeAsync({...feeds}, signature.outputs) :
+        graph.execute({...feeds}, signature.outputs));
+    } catch (error) {
+      // The converter writes what the older backends have; the newest lacks some of it.
+      if (backend === 'webgpu' && /not registered for backend/.test(error.message)) throw new Unsupported(error.message);
+      throw error;
+    }
+  }
+
   async function step(inputs) {
     takesNames(inputs, signature.inputs);
     const feeds = {};
@@ -126,8 +130,7 @@ export async function open({device, model, host}) {
     try {
       for (const [name, {dtype, shape, data}] of Object.entries(inputs)) feeds[name] = tf.tensor(data, shape, dtype);
       const given = Object.values(feeds);
-      results = slow ? await graph.executeAsync({...feeds}, signature.outputs) :
-        graph.execute({...feeds}, signature.outputs);
+      results = await execute(feeds);
       results = Array.isArray(results) ? results : [results];
       const outputs = {};
       for (const [at, name] of signature.outputs.entries()) outputs[name] = await read(results[at]);
@@ -141,6 +144,7 @@ export async function open({device, model, host}) {
 
   function check() {
     if (gl?.isContextLost()) throw new Error('the WebGL context was lost; its results mean nothing');
+    present();
     const {numTensors} = tf.memory();
     settled ??= numTensors;
     if (numTensors > settled) {

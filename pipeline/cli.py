@@ -37,7 +37,7 @@ Bundle = Annotated[Path, typer.Argument(help="A bundle (exports/cnn/1), or its p
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per model on stdout, all else on stderr.")]
 Data = Annotated[Path | None, typer.Option(help="MNIST as .npz, or arrays by input name for a .keras file.")]
 Runtimes = Annotated[list[str] | None, typer.Option("--runtime", help="Only this runtime (repeat, or commas).")]
-Devices = Annotated[list[str] | None, typer.Option("--device", help="Only this device: cpu, gpu, wasm, webgl.")]
+Devices = Annotated[list[str] | None, typer.Option("--device", help="Only this device: cpu, gpu, wasm, webgl, webgpu.")]
 Formats = Annotated[list[str] | None, typer.Option("--format", help="Only this format (repeat, or commas).")]
 Seed = Annotated[int, typer.Option(help="Of the training and of sampled inputs.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]

@@ -132,6 +132,12 @@ class RuntimeUnavailable(EnvironmentFault):
     """A runtime cannot start here; its cells become NOT_RUN with this reason."""
 
 
+class RuntimeUnsupported(IsomerError):
+    """A runtime says that it does not do what a model needs on a device; its cell becomes UNSUPPORTED."""
+
+    exit_code = EXIT_PARITY
+
+
 class RuntimeCrash(IsomerError):
     """A runtime raised, died or hung while running an artifact; its cell becomes FAIL with these words."""
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
-from pipeline.errors import RuntimeCrash, RuntimeUnavailable
+from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.parity import measure
 from pipeline.parity.budget import Budget
 from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
@@ -188,6 +188,8 @@ def _judge_cell(
         return _run(cell, artifact, evidence, worker)
     except RuntimeUnavailable as error:
         return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)
+    except RuntimeUnsupported as error:
+        return replace(cell, verdict=Status.UNSUPPORTED, reason=str(error), samples=0)
     except RuntimeCrash as error:
         if artifact.flex and not entry.flex and "Select TensorFlow op" in str(error):
             reason = f"The file holds TensorFlow's {', '.join(artifact.flex)}, and this runtime has no Flex delegate."

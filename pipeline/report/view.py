@@ -24,6 +24,9 @@ RUNTIMES = {
     "onnxruntime": "ONNX Runtime",
     "tfjs-node": "TF.js in Node.js",
     "tfjs-browser": "TF.js in browser",
+    "onnxruntime-web": "ONNX Runtime Web in browser",
+    "onnxruntime-node": "ONNX Runtime in Node.js",
+    "litert-web": "LiteRT.js in browser",
 }
 NOTHING = "–"
 

@@ -27,6 +27,7 @@ class RuntimeEntry:
         sample: judge at most this many dataset samples (0: all), for devices emulated in software.
         timeout: seconds that one call may take before it counts as hung.
         slow_start: its import takes seconds, so it is started before it is needed.
+        static: takes only files without dynamic dimensions.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
     """
 
@@ -40,6 +41,7 @@ class RuntimeEntry:
     timeout: float = 300.0
     slow_start: bool = False
     flex: bool = False
+    static: bool = False
 
     @property
     def label(self) -> str:
@@ -47,12 +49,23 @@ class RuntimeEntry:
 
     def reads(self, artifact: Artifact) -> bool:
         """Whether an artifact is tried in this runtime; one without the operations may fail on them."""
-        return artifact.format == self.format and (bool(artifact.flex) or not self.flex)
+        if artifact.format != self.format or (self.flex and not artifact.flex):
+            return False
+        dynamic = any(None in tensor.shape for tensor in artifact.signature.inputs)
+        return not (self.static and (dynamic or artifact.flex))
 
     def start(self) -> Worker:
         """Its process."""
         python = import_module(self.module).python() if self.flex else None
         return Worker(self.module, self.device, self.timeout, python=python)
+
+
+def _in_browsers(name: str, module: str, format: str, static: bool = False, **samples: int) -> tuple[RuntimeEntry, ...]:
+    """Rows of a library in a browser, by device; none is required, as a machine may have no browser."""
+    return tuple(
+        RuntimeEntry(name, module, format, device.replace("_", "-"), False, False, sample, static=static)
+        for device, sample in samples.items()
+    )
 
 
 RUNTIMES: tuple[RuntimeEntry, ...] = (
@@ -63,13 +76,10 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "cpu"),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),
     RuntimeEntry("tfjs-node", "pipeline.runtimes.tfjs_node", "tfjs", "wasm", native=False),
-    RuntimeEntry("tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "wasm", required=False, native=False),
-    RuntimeEntry(
-        "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "webgl", required=False, native=False, sample=500
-    ),
-    RuntimeEntry(
-        "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", "cpu", required=False, native=False, sample=500
-    ),
+    RuntimeEntry("onnxruntime-node", "pipeline.runtimes.onnxruntime_node", "onnx", "cpu", required=False, native=False),
+    *_in_browsers("tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", wasm=0, webgl=500, webgpu=100, cpu=500),
+    *_in_browsers("onnxruntime-web", "pipeline.runtimes.onnxruntime_web", "onnx", wasm=0, webgpu=100),
+    *_in_browsers("litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, webgpu=100, static=True),
 )
 
 

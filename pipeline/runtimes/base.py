@@ -26,6 +26,7 @@ class Runtime(Protocol):
 
     Raises (from any method):
         RuntimeUnavailable: the library, browser or device is not on this machine (the cell is NOT_RUN).
+        RuntimeUnsupported: the library says that it does not do this on this device (the cell is UNSUPPORTED).
         Exception: anything else is the cell's FAIL, with the exception's text as its last words.
     """
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.artifact import Artifact
-from pipeline.errors import RuntimeUnavailable
+from pipeline.errors import RuntimeUnavailable, RuntimeUnsupported
 from pipeline.runtimes import create
 from pipeline.runtimes.base import Tensors, load, save
 
@@ -92,6 +92,8 @@ def serve(module: str, device: str, replies: int, scratch: Path) -> None:
                 reply = _handle(runtime, request, scratch, count)
             except RuntimeUnavailable as error:
                 reply = {"unavailable": True, "error": error.what, "fix": error.fix}
+            except RuntimeUnsupported as error:
+                reply = {"unsupported": True, "error": error.what}
             except Exception as error:  # whatever a runtime raises is its cell's verdict, not the end of the worker
                 traceback.print_exc()
                 reply = {"error": f"{type(error).__name__}: {str(error)[:_LAST_WORDS]}"}

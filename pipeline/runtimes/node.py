@@ -68,15 +68,20 @@ def find_node() -> Node:
     )
 
 
-def find_modules() -> Path:
+def find_modules(package: str = "@tensorflow/tfjs-core") -> Path:
     """The `node_modules` directory: ISOMER_NODE_MODULES, else the one in the checkout's root.
 
+    Args:
+        package: that must be in it.
+
     Raises:
-        RuntimeUnavailable: there is none, or it lacks TF.js.
+        RuntimeUnavailable: there is none, or it lacks the package.
     """
     named = os.environ.get("ISOMER_NODE_MODULES")
     modules = Path(named).resolve() if named else _CHECKOUT / "node_modules"
-    if not (modules / "@tensorflow" / "tfjs-core" / "package.json").is_file():
+    if not (modules / package / "package.json").is_file():
         where = f"{modules} (from ISOMER_NODE_MODULES)" if named else str(modules)
-        raise RuntimeUnavailable(f"The JavaScript packages are not in {where}.", "Run `npm ci` in isomer's checkout.")
+        raise RuntimeUnavailable(
+            f"The JavaScript package {package} is not in {where}.", "Run `npm ci` in isomer's checkout."
+        )
     return modules

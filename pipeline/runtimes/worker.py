@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifact import Artifact
-from pipeline.errors import RuntimeCrash, RuntimeUnavailable
+from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.runtimes.base import Tensors, load, save
 
 _LAST_WORDS = 1500
@@ -91,7 +91,7 @@ class Worker:
         A child that an earlier artifact took down is started anew: a crash is the verdict of one cell only.
 
         Raises:
-            RuntimeUnavailable, RuntimeCrash.
+            RuntimeUnavailable, RuntimeUnsupported, RuntimeCrash.
         """
         if self._asked and self._process.poll() is not None:
             self._release()
@@ -169,6 +169,8 @@ class Worker:
         self._idle = True
         if reply.get("unavailable"):
             raise RuntimeUnavailable(reply["error"], reply.get("fix", ""))
+        if reply.get("unsupported"):
+            raise RuntimeUnsupported(reply["error"])
         if "error" in reply:
             raise RuntimeCrash(reply["error"])
         return reply

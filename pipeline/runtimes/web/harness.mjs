@@ -4,7 +4,10 @@
 import {asReply, openSession} from '../adapters/session.mjs';
 import {pack, unpack} from '../adapters/wire.mjs';
 
-const TFJS = '../modules/@tensorflow/';
+const MODULES = new URL('../modules/', location).href;
+const TFJS = `${MODULES}@tensorflow/`;
+const ORT = `${MODULES}onnxruntime-web/dist/`;
+const LITERT = `${MODULES}@litertjs/core/`;
 
 // The UMD builds: in bundles the threaded WebAssembly backend hangs (its worker is made with Function.toString()).
 // Fetched together, run in order.
@@ -28,7 +31,7 @@ async function bytes(path) {
 const host = {
   async tfjs(backend) {
     if (backend === 'cpu') {  // its one dependency, which the UMD build takes from a global
-      await scripts('../modules/seedrandom/lib/alea.min.js');
+      await scripts(`${MODULES}seedrandom/lib/alea.min.js`);
       globalThis.seedrandom = {alea: globalThis.alea};
     }
     await scripts(
@@ -37,8 +40,18 @@ const host = {
         `${TFJS}tfjs-backend-${backend}/dist/tf-backend-${backend}.es2017.min.js`);
     const {tf} = globalThis;
     // Relative addresses are unsafe in workers made from blobs.
-    tf.wasm?.setWasmPaths(new URL(`${TFJS}tfjs-backend-wasm/dist/`, location).href);
+    tf.wasm?.setWasmPaths(`${TFJS}tfjs-backend-wasm/dist/`);
     return {tf, wasm: tf.wasm};
+  },
+  async onnxruntime(device) {
+    const ort = await import(`${ORT}ort.${device}.min.mjs`);
+    ort.env.wasm.wasmPaths = ORT;
+    return ort;
+  },
+  async litert() {
+    const litert = await import(`${LITERT}dist/index.js`);
+    const {version} = await (await fetch(`${LITERT}package.json`)).json();
+    return {litert, version, wasm: `${LITERT}wasm/`};
   },
   // The server refuses whatever is not directly in the model's directory.
   read: (name) => bytes(`../model/${encodeURIComponent(name)}`),

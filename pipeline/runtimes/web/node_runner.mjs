@@ -50,6 +50,7 @@ function hostFor(directory) {
       }
       return {tf: {...core, loadGraphModel: converter.loadGraphModel}, wasm: module};
     },
+    onnxruntime: async () => require('onnxruntime-node'),
     async read(name) {
       const file = path.resolve(directory, name);
       if (path.dirname(file) !== directory) throw new Error(`model.json names a file outside its directory: ${name}`);

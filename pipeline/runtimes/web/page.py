@@ -19,6 +19,7 @@ from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes.base import Tensors
 from pipeline.runtimes.chromium import Browser, launch_flags, sandboxed
 from pipeline.runtimes.web.reaper import Reaper
+from pipeline.runtimes.web.reply import raise_reply
 from pipeline.runtimes.web.server import Server
 from pipeline.runtimes.web.wire import pack, unpack
 
@@ -138,7 +139,7 @@ class Page:
             said = f" Its console: {' | '.join(self._said)}" if self._said else ""
             raise RuntimeError(f"Chromium's page ended or failed: {_first_lines(error)}{said}") from None
         if "error" in reply:
-            raise RuntimeUnavailable(reply["error"]) if reply.get("unavailable") else RuntimeError(reply["error"])
+            raise_reply(reply)
         return reply
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes.base import Tensors
 from pipeline.runtimes.node import Node
+from pipeline.runtimes.web.reply import raise_reply
 from pipeline.runtimes.web.wire import pack, unpack_body
 
 _SCRIPT = Path(__file__).with_name("node_runner.mjs")
@@ -39,6 +39,7 @@ class NodeRunner:
 
         Raises:
             RuntimeUnavailable: the runner says that the device is missing.
+            RuntimeUnsupported: it says that the library does not do this.
             RuntimeError: the model failed, or Node.js ended; with the last words.
         """
         assert self._process.stdin is not None
@@ -54,7 +55,7 @@ class NodeRunner:
         outputs = unpack_body(header, self._take(header["bytes"]))
         reply = header["meta"]
         if "error" in reply:
-            raise RuntimeUnavailable(reply["error"]) if reply["unavailable"] else RuntimeError(reply["error"])
+            raise_reply(reply)
         return reply, outputs
 
     def close(self) -> None:

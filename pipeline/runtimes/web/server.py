@@ -5,6 +5,9 @@ Every address starts with a random token, so that no other page or user can read
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import re
 import secrets
 import shutil
 import threading
@@ -23,12 +26,18 @@ _TYPES = {
     ".json": "application/json",
     ".wasm": "application/wasm",
 }
+# LiteRT.js imports its helper by a bare name, which takes an import map, which can only be inline.
+_INLINE = re.search(r'<script type="importmap">(.*?)</script>', (_WEB / "harness.html").read_text(encoding="utf-8"))
+assert _INLINE is not None
+_HASH = base64.b64encode(hashlib.sha256(_INLINE[1].encode()).digest()).decode()
+_CODE = (".js", ".mjs", ".wasm")
 _HEADERS = {
     # Cross-origin isolation: exact clocks, and SharedArrayBuffer for libraries that want threads.
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Embedder-Policy": "require-corp",
     # As strict as a page with TF.js can be: proof that an artifact runs under such a policy.
-    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; script-src 'self' 'wasm-unsafe-eval' "
+    f"'sha256-{_HASH}'; connect-src 'self'; "
     "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
@@ -86,7 +95,7 @@ class Server:
             return None
         file = (root / name).resolve()
         if kind == "modules":
-            allowed = file.suffix in (".js", ".mjs", ".wasm") and file.is_relative_to(root)
+            allowed = (file.suffix in _CODE or file.name == "package.json") and file.is_relative_to(root)
         else:
             allowed = file.parent == root.resolve() and file.suffix != ".py"
         return file if allowed and file.is_file() else None
