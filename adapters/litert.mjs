@@ -64,7 +64,9 @@ export async function open({device, model, host}) {
   if (!DEVICES.includes(device)) throw new Error(`LiteRT.js has no device '${device}' here; there are ${DEVICES}`);
   const adapter = device === 'webgpu' ? await requestAdapter() : null;
   const {litert, wasm, version} = await host.litert();
-  if (!litert.getGlobalLiteRtPromise()) await litert.loadLiteRt(wasm, {threads: false, jspi: false});
+  // Its build with JSPI can leave to WebAssembly what the GPU does not do; the other one then gives the GPU up.
+  const jspi = device === 'webgpu' && await litert.supportsFeature('jspi');
+  if (!litert.getGlobalLiteRtPromise()) await litert.loadLiteRt(wasm, {threads: false, jspi});
   const gpu = adapter && litert.getWebGpuDevice();
   const present = watch(gpu);
   const found = await probe(litert, device);

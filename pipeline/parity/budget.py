@@ -6,7 +6,8 @@ docs/parity.md derives the two numbers below and names the sources.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
@@ -25,6 +26,9 @@ SEQUENTIAL_MULTIPLE = 2.0
 FLOOR_ULP = 8.0
 # Beyond this (2^-7 of the output's scale) float32 leaves so few digits of the answer that agreement says nothing.
 CEILING_ULP = 65536.0
+# Significand bits of float32, the implicit one included: its unit roundoff is 2^-24.
+FLOAT32_BITS = 24
+_NAMES = {FLOAT32_BITS: "float32", 11: "float16", 8: "bfloat16"}
 
 
 @dataclass(frozen=True)
@@ -36,12 +40,15 @@ class Budget:
         reference_ulp: error of TensorFlow's float32 run per row, in ULP of the scale; float64 [rows].
         limits_ulp: the budget per row; float64 [rows].
         regular: number of rows that are not awkward.
+        outer_ulp: what coarser arithmetic may show per row where that is more than the budget: an error between the
+            two proves nothing, in either direction; float64 [rows], None for float32.
     """
 
     scales: np.ndarray
     reference_ulp: np.ndarray
     limits_ulp: np.ndarray
     regular: int
+    outer_ulp: np.ndarray | None = None
 
     @property
     def reference(self) -> float:
@@ -64,7 +71,17 @@ class Budget:
     def take(self, rows: np.ndarray) -> Budget:
         """The budget of some rows, in ascending order."""
         regular = int(np.count_nonzero(rows < self.regular))
-        return Budget(self.scales[rows], self.reference_ulp[rows], self.limits_ulp[rows], regular)
+        outer = None if self.outer_ulp is None else self.outer_ulp[rows]
+        return Budget(self.scales[rows], self.reference_ulp[rows], self.limits_ulp[rows], regular, outer)
+
+    def coarser(self, bits: int) -> Budget:
+        """The budget of arithmetic with `bits` significand bits: scaled with the unit roundoff, 2^-bits over 2^-24.
+
+        It ends at 2^-7 of the scale, beyond which agreement says nothing.
+        """
+        outer = self.limits_ulp * 2.0 ** (FLOAT32_BITS - bits)
+        limits = np.minimum(outer, np.maximum(self.limits_ulp, CEILING_ULP))
+        return replace(self, limits_ulp=limits, outer_ulp=outer)
 
 
 def derive(
@@ -96,6 +113,27 @@ def derive(
             limits[regular:] = np.maximum(limits[regular:], SEQUENTIAL_MULTIPLE * sequential[name])
         budgets[name] = Budget(scales, shown, limits, regular)
     return budgets
+
+
+def float_bits(environment: Mapping[str, Any]) -> int:
+    """Significand bits of a device's arithmetic as its probe found them; float32's where there is no probe.
+
+    More than float32's would be a probe's error, or float64 behind the scenes: float32's budget holds for both.
+    """
+    return min(int(environment.get("float_bits", FLOAT32_BITS)), FLOAT32_BITS)
+
+
+def class_name(bits: int) -> str:
+    """ "float32", "float16", "bfloat16", or "9-bit float"."""
+    return _NAMES.get(bits, f"{bits}-bit float")
+
+
+def may_be_coarse(device: str) -> bool:
+    """Whether a device may compute in less than float32 and still be correct: GPUs, whose interfaces allow it.
+
+    WebAssembly and processors have IEEE 754's float32; a coarser result there is the library's own doing.
+    """
+    return device.startswith(("gpu", "webgl", "webgpu"))
 
 
 def _largest(values: np.ndarray) -> float:

@@ -14,7 +14,7 @@ from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.parity import measure
-from pipeline.parity.budget import Budget
+from pipeline.parity.budget import FLOAT32_BITS, Budget, class_name, float_bits, may_be_coarse
 from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
 from pipeline.parity.verdict import Judgement, inconclusive, judge_outputs, label_flips
 from pipeline.runtimes import RUNTIMES, RuntimeEntry
@@ -28,6 +28,7 @@ _REPEAT_ROWS = 500
 # Rows per call for other sizes of the dynamic dimensions.
 OTHER_BATCH = 3
 _AT_A_TIME = 2
+_TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
 _ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
 
@@ -52,6 +53,11 @@ class Evidence:
     sizes: tuple[Evidence, ...] = ()
     alone: bool = False
     fixed: frozenset[str] = frozenset()
+
+    def coarser(self, bits: int) -> Evidence:
+        """The same for a device whose arithmetic has `bits` significand bits."""
+        budgets = {name: budget.coarser(bits) for name, budget in self.budgets.items()}
+        return replace(self, budgets=budgets, sizes=tuple(other.coarser(bits) for other in self.sizes))
 
     def take(self, rows: np.ndarray) -> Evidence:
         """The evidence on some rows, in ascending order."""
@@ -184,7 +190,12 @@ def _judge_cell(
     )
     try:
         environment = worker.activate(artifact, artifact.locate(root))
-        cell = replace(cell, environment={**environment, "seed": seed})
+        bits = float_bits(environment)
+        cell = replace(cell, environment={**environment, "budget_class": class_name(bits), "seed": seed})
+        if bits < FLOAT32_BITS:
+            if not may_be_coarse(entry.device):
+                return replace(cell, verdict=Status.FAIL, reason=_TOO_COARSE.format(bits))
+            evidence = evidence.coarser(bits)
         return _run(cell, artifact, evidence, worker)
     except RuntimeUnavailable as error:
         return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)

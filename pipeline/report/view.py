@@ -133,6 +133,11 @@ def remark(cell: Cell) -> str:
         parts.append(f"{plural(cell.label_flips, 'label flip')}, {ties}.")
     if 0 < cell.samples < cell.population:
         parts.append(f"A seeded sample, {samples(cell)}.")
+    bits = cell.environment.get("float_bits", 24)
+    if cell.samples and bits < 24:
+        parts.append(
+            f"Computes with {bits} significand bits, not 24: judged as {cell.environment.get('budget_class')}."
+        )
     if cell.samples and cell.environment.get("adapter_is_software"):
         parts.append("Software-rendered: not a GPU.")
     return " ".join(parts)

@@ -77,7 +77,9 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),
     RuntimeEntry("tfjs-node", "pipeline.runtimes.tfjs_node", "tfjs", "wasm", native=False),
     RuntimeEntry("onnxruntime-node", "pipeline.runtimes.onnxruntime_node", "onnx", "cpu", required=False, native=False),
-    *_in_browsers("tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", wasm=0, webgl=500, webgpu=100, cpu=500),
+    *_in_browsers(
+        "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", wasm=0, webgl=500, webgl_f16=100, webgpu=100, cpu=500
+    ),
     *_in_browsers("onnxruntime-web", "pipeline.runtimes.onnxruntime_web", "onnx", wasm=0, webgpu=100),
     *_in_browsers("litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, webgpu=100, static=True),
 )

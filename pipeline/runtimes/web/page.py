@@ -82,7 +82,7 @@ class Page:
             self._page.context.close()
         self._said.clear()
         self._server.model = model.parent
-        self._page = self._browser.new_context(service_workers="block").new_page()
+        self._page = self._blank()
         self._page.on("console", lambda message: self._said.append(message.text))
         self._page.on("pageerror", lambda error: self._said.append(str(error)))
         self._page.goto(f"{self._server.url}web/harness.html", wait_until="domcontentloaded")
@@ -117,6 +117,9 @@ class Page:
             pass
         self._server.close()
         self._reaper.close()
+
+    def _blank(self) -> Any:
+        return self._browser.new_context(service_workers="block").new_page()
 
     def _offer(self, inputs: Mapping[str, np.ndarray]) -> str:
         # The key is the content's, so that the page fetches the same inputs only once.
