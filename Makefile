@@ -5,9 +5,10 @@ MODELS := softmax mlp cnn lstm vit
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
+ARM64 := .tools/arm64/arm64.json
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup flex train export validate serve bench coverage test soak lint format clean help
+.PHONY: main all setup flex arm64 device-check train export validate serve bench coverage test soak lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -21,6 +22,16 @@ flex: ## Install the TensorFlow that runs TFLite files with TensorFlow's own ope
 flex: $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --clear --python '>=3.11,<3.13' .tools/flex
 	$(UV) pip install --quiet --python .tools/flex/bin/python --no-deps --require-hashes -r tools/flex.txt
+
+arm64: $(SETUP) ## Install what runs the runtimes' ARM64 wheels on emulated processors (Debian's packages, 240 MB)
+	$(RUN) python tools/setup_arm64.py "$(UV)"
+
+# Tests take it along where packages can be had, and say so where not.
+$(ARM64): tools/setup_arm64.py tools/arm64.txt | $(SETUP)
+	$(RUN) python tools/setup_arm64.py "$(UV)" --if-possible
+
+device-check: setup $(ARM64) ## MODEL's latest bundle on emulated ARM64 processors (Raspberry Pi 3, 4 and 5)
+	$(RUN) isomer validate exports/$(MODEL) --runtime litert-arm64,onnxruntime-arm64
 
 train: setup ## Train MODEL
 	$(RUN) isomer train $(MODEL)
@@ -40,7 +51,7 @@ bench: setup ## Compare with what people use today, as ratios
 coverage: setup ## Take the whole corpus through isomer and today's converters (hours); writes docs/coverage.md
 	$(UV) run --frozen --group coverage python -m benchmarks.coverage
 
-test: setup ## Run the tests
+test: setup $(ARM64) ## Run the tests
 	$(RUN) pytest
 
 soak: setup ## Send the server 100,000 bad requests: none may crash it, hang it, or make it grow
@@ -60,7 +71,7 @@ clean: ## Remove what was generated, but not the bundles in exports/
 	rm -rf .venv .tools node_modules runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 # uv is installed into the project when the system has none; so is Node.js (a PyPI wheel).
 .tools/uv/bin/uv:

@@ -104,6 +104,11 @@ def benchmark(
     judged = golden.read_samples(bundle).judged
     rows = np.arange(batch) % judged.regular
     entries = runtimes.select(tuple(runtime), tuple(device), tuple(a.format for a in artifacts))
+    if emulated := next((e for e in entries if e.emulated), None):
+        raise UsageError(
+            f"{emulated.label} is a processor in software: its time says nothing about the device's.",
+            "Copy the kit (isomer kit) to the device and run `python check.py --benchmark` there.",
+        )
     timings = []
     with early_start(entries) as start:
         for entry in entries:

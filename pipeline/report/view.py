@@ -22,6 +22,8 @@ RUNTIMES = {
     "litert": "LiteRT",
     "tflite-flex": "TensorFlow Lite with Flex",
     "onnxruntime": "ONNX Runtime",
+    "litert-arm64": "LiteRT on ARM64",
+    "onnxruntime-arm64": "ONNX Runtime on ARM64",
     "tfjs-node": "TF.js in Node.js",
     "tfjs-browser": "TF.js in browser",
     "onnxruntime-web": "ONNX Runtime Web in browser",
@@ -140,6 +142,8 @@ def remark(cell: Cell) -> str:
         )
     if cell.samples and cell.environment.get("adapter_is_software"):
         parts.append("Software-rendered: not a GPU.")
+    if cell.samples and "emulator" in cell.environment:
+        parts.append(f"Emulated by {printable(cell.environment['emulator'])}: its arithmetic, not its speed.")
     return " ".join(parts)
 
 

@@ -9,6 +9,7 @@ from importlib import import_module
 
 from pipeline.artifact import Artifact
 from pipeline.errors import UsageError
+from pipeline.runtimes import emulated
 from pipeline.runtimes.base import Runtime
 from pipeline.runtimes.worker import Worker
 
@@ -29,6 +30,7 @@ class RuntimeEntry:
         slow_start: its import takes seconds, so it is started before it is needed.
         static: takes only files without dynamic dimensions.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
+        emulated: on a processor in software, in a Python of its own; only where it is asked for by name, never timed.
     """
 
     name: str
@@ -42,6 +44,7 @@ class RuntimeEntry:
     slow_start: bool = False
     flex: bool = False
     static: bool = False
+    emulated: bool = False
 
     @property
     def label(self) -> str:
@@ -56,7 +59,11 @@ class RuntimeEntry:
 
     def start(self) -> Worker:
         """Its process."""
-        python = import_module(self.module).python() if self.flex else None
+        python = None
+        if self.flex:
+            python = import_module(self.module).python()
+        elif self.emulated:
+            python = import_module(self.module).python(self.device)
         return Worker(self.module, self.device, self.timeout, python=python)
 
 
@@ -65,6 +72,13 @@ def _in_browsers(name: str, module: str, format: str, static: bool = False, **sa
     return tuple(
         RuntimeEntry(name, module, format, device.replace("_", "-"), False, False, sample, static=static)
         for device, sample in samples.items()
+    )
+
+
+def _emulated(name: str, module: str, format: str) -> tuple[RuntimeEntry, ...]:
+    """A row for each processor."""
+    return tuple(
+        RuntimeEntry(name, module, format, cpu, required=False, sample=100, emulated=True) for cpu in emulated.CPUS
     )
 
 
@@ -82,13 +96,15 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     ),
     *_in_browsers("onnxruntime-web", "pipeline.runtimes.onnxruntime_web", "onnx", wasm=0, webgpu=100),
     *_in_browsers("litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, webgpu=100, static=True),
+    *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
+    *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
 )
 
 
 def select(
     names: tuple[str, ...] = (), devices: tuple[str, ...] = (), formats: tuple[str, ...] = ()
 ) -> tuple[RuntimeEntry, ...]:
-    """The entries that match, in table order; empty filters match all.
+    """The entries that match, in table order; empty filters match all but emulated processors, which take minutes.
 
     Raises:
         UsageError: a name or a device that no entry has, or nothing matches.
@@ -107,6 +123,7 @@ def select(
         if (not names or e.name in names)
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
+        and (not e.emulated or names or devices)
     )
     if not chosen:
         asked = ", ".join((*names, *devices))

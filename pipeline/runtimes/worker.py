@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,12 @@ class Worker:
     """
 
     def __init__(
-        self, module: str, device: str, timeout: float = 300.0, seed: int = 0, python: Path | None = None
+        self,
+        module: str,
+        device: str,
+        timeout: float = 300.0,
+        seed: int = 0,
+        python: Path | Sequence[str] | None = None,
     ) -> None:
         """Start the child.
 
@@ -51,11 +56,12 @@ class Worker:
             module, device: of the runtime.
             timeout: seconds that one call may take before it counts as hung.
             seed: of Python's hashes.
-            python: another interpreter, with packages of its own; this one by default.
+            python: another interpreter, or the command that starts one, with packages of its own; this one by default.
         """
         self.timeout = timeout
         start = ["-m", "pipeline.runtimes.child"] if python is None else ["-c", _ELSEWHERE]
-        self._command = [str(python or sys.executable), *start, module, device]
+        interpreter = [str(python or sys.executable)] if python is None or isinstance(python, Path) else python
+        self._command = [*interpreter, *start, module, device]
         self._environment = {**os.environ, "PYTHONHASHSEED": str(seed), "TF_CPP_MIN_LOG_LEVEL": "2"}
         self._scratch = Path(tempfile.mkdtemp(prefix="isomer-"))
         self._sent: dict[int, tuple[Mapping[str, np.ndarray], list[tuple[str, str]]]] = {}

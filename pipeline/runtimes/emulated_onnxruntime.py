@@ -1,0 +1,15 @@
+"""ONNX Runtime's aarch64 wheel on an emulated ARM64 processor."""
+
+from __future__ import annotations
+
+from pipeline.runtimes import onnxruntime
+from pipeline.runtimes.emulated import Emulated, python
+
+__all__ = ["Runtime", "python"]
+
+
+class Runtime(Emulated):
+    """As `pipeline.runtimes.onnxruntime` on the processor that the device names."""
+
+    def __init__(self, device: str) -> None:
+        super().__init__(onnxruntime, device)
