@@ -6,6 +6,7 @@ UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
 ARM64 := .tools/arm64/arm64.json
+PAGE := serving/page/dist/index.html
 
 .DEFAULT_GOAL := main
 .PHONY: main all setup flex arm64 device-check train export validate serve bench coverage test soak lint format clean help
@@ -16,7 +17,7 @@ main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, pu
 all: setup ## The same for all five recipes
 	$(RUN) isomer export $(MODELS)
 
-setup: $(SETUP) ## Install everything the project needs, by its own files
+setup: $(SETUP) $(PAGE) ## Install everything the project needs, by its own files
 
 flex: ## Install the TensorFlow that runs TFLite files with TensorFlow's own operations (--allow-flex)
 flex: $(filter .tools/%,$(UV))
@@ -42,8 +43,8 @@ export: setup ## Export MODEL, trained first if it was not
 validate: setup ## Run the cells of MODEL's latest bundle again
 	$(RUN) isomer validate exports/$(MODEL)
 
-serve: setup ## Serve the bundles in exports/ over TensorFlow Serving's REST paths
-	$(RUN) isomer serve exports
+serve: setup ## Serve the bundles in exports/: a page for browsers, and TensorFlow Serving's REST paths and gRPC
+	$(RUN) isomer serve exports --web
 
 bench: setup ## Compare with what people use today, as ratios
 	$(RUN) python -m benchmarks
@@ -68,7 +69,7 @@ format: setup ## Format the Python files
 	$(RUN) ruff format .
 
 clean: ## Remove what was generated, but not the bundles in exports/
-	rm -rf .venv .tools node_modules runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf .venv .tools node_modules serving/page/dist runs .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
 
 help: ## This list
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -82,3 +83,7 @@ $(SETUP): pyproject.toml uv.lock package.json package-lock.json tools/setup_brow
 	sh tools/setup_node.sh "$(UV)"
 	$(RUN) python tools/setup_browser.py
 	@touch $@
+
+# What browsers get, with the runtimes' own files in it: built here, so that the server needs no Node.js.
+$(PAGE): $(SETUP) tools/build_page.py $(shell find adapters serving/page -name dist -prune -o -type f -print)
+	$(RUN) python tools/build_page.py

@@ -11,12 +11,18 @@ from serving.signature import Signature
 _SHORT_ROW = 16
 
 
-def banner(models: Models, address: str) -> str:
-    """A few lines for the terminal."""
+def banner(models: Models, address: str, web: bool = False) -> str:
+    """A few lines for the terminal.
+
+    Args:
+        web: there is a page, too.
+    """
     served = [m for m in models.by_name.values() if m.available]
     if not served:
         return f"isomer serves no model yet at {address}: it watches for versions, and the log says what was refused"
     lines = [f"isomer serves {', '.join(m.name for m in served)} at {address} (TF Serving compatible REST). Try:"]
+    if web:
+        lines.append(f"  {address}/  in a browser")
     return "\n".join([*lines, *(f"  {line}" for line in _example(served[0], address))])
 
 

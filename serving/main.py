@@ -16,6 +16,7 @@ from serving.node import Node
 from serving.security import load as load_security
 from serving.settings import ENGINES, Settings
 from serving.supervisor import Supervisor
+from serving.web.shell import Shell
 
 
 def run(settings: Settings) -> int:
@@ -70,3 +71,5 @@ def _check(settings: Settings) -> None:
             f"There is no directory '{settings.root}'.", "Export a model first, such as `isomer export cnn`."
         )
     load_security(settings)
+    if settings.web:
+        Shell()

@@ -29,6 +29,7 @@ from serving.rest.server import Server
 from serving.rpc.services import Services
 from serving.security import load as load_security
 from serving.settings import Settings
+from serving.web.app import Web
 
 if TYPE_CHECKING:
     from serving.rpc.server import RpcServer
@@ -70,7 +71,17 @@ class Node:
         self._security = load_security(settings)
         self._access = None if settings.access_log is None else AccessLog(settings.access_log)
         limits = settings.limits
-        app = App(self._models, limits, self._executor, self._metrics, self._operations, self._security, self._access)
+        self._web = Web(self._models) if settings.web else None
+        app = App(
+            self._models,
+            limits,
+            self._executor,
+            self._metrics,
+            self._operations,
+            self._security,
+            self._access,
+            self._web,
+        )
         self._rest = Server(settings, app, self._operations, self._security)
         self._services = Services(self._models, limits, self._executor, self._metrics, self._reload, self._operations)
         self._rpc: RpcServer | None = None
@@ -105,6 +116,8 @@ class Node:
             await asyncio.gather(*tasks, return_exceptions=True)
         await self._watcher.close()
         self._executor.close()
+        if self._web is not None:
+            self._web.close()
         if self._access is not None:
             self._access.flush()
         if self._channel is not None:
@@ -142,7 +155,7 @@ class Node:
         gc.collect()
         gc.freeze()
         if not self._index:
-            print(banner(self._models, address), file=sys.stderr, flush=True)
+            print(banner(self._models, address, self._settings.web), file=sys.stderr, flush=True)
         await asyncio.sleep(self._settings.poll_seconds)
         await self._watcher.run()
 

@@ -45,6 +45,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--rest-port", type=_port, default=Settings.rest_port, help="port of the REST API; 0 takes a free one")
     add("--grpc-port", type=_port, default=Settings.grpc_port, help="port of gRPC; 0 takes a free one")
     add("--no-grpc", action="store_true", help="serve REST only")
+    add("--web", action="store_true", help="serve the page for browsers at /, beside the API")
     add("--engine", choices=ENGINES, default=Settings.engine, help="what runs the models")
     add("--no-gate", action="store_true", help="serve models of other origin, unchecked")
     add("--poll-seconds", type=_positive, default=Settings.poll_seconds, help="between looks for new versions")

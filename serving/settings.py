@@ -45,6 +45,7 @@ class Settings:
         model_config_file: a models.config; it is served instead of `root`.
         host, rest_port, grpc_port: where to listen; port 0 takes a free one. Loopback unless told otherwise.
         no_grpc: REST only.
+        web: serve the page at /, and the bundles' files, on the REST port.
         engine: "auto", "onnx", "tflite" or "savedmodel".
         gate: check hashes and replay the goldens before a version takes traffic.
         poll_seconds: between looks at the base paths.
@@ -64,6 +65,7 @@ class Settings:
     rest_port: int = 8501
     grpc_port: int = 8500
     no_grpc: bool = False
+    web: bool = False
     engine: str = "auto"
     gate: bool = True
     poll_seconds: float = 1.0

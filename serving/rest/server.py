@@ -24,12 +24,14 @@ class Server:
         settings: with the limits.
         app: answers requests.
         operations: is told of connections.
+        keeps: headers that requests carry along, beside those that every request is asked for.
     """
 
     def __init__(self, settings: Settings, app: App, operations: Operations, security: Security) -> None:
         self.settings = settings
         self._security = security
         self.app = app
+        self.keeps = app.keeps
         self._operations = operations
         self._connections: set[Connection] = set()
         self._listener: asyncio.Server | None = None

@@ -1,0 +1,52 @@
+// The runtimes that this page expects. What it shows is held against this list, never against what happened to start.
+
+const TFJS = {library: 'tfjs', name: 'TF.js', runtime: 'tfjs-browser', format: 'tfjs', variant: ''};
+const ORT = {library: 'onnxruntime', name: 'ONNX Runtime', runtime: 'onnxruntime-web', format: 'onnx', variant: ''};
+// LiteRT.js takes static shapes alone.
+const LITERT = {library: 'litert', name: 'LiteRT', runtime: 'litert-web', format: 'tflite', variant: 'batch1'};
+
+// required: every browser that can open this page has what it needs. megabytes: of the runtime, compressed.
+const TABLE = [
+  {...TFJS, device: 'cpu', required: true, megabytes: 0.1},
+  {...TFJS, device: 'wasm', required: true, megabytes: 0.2},
+  {...TFJS, device: 'webgl', required: false, megabytes: 0.2},
+  {...TFJS, device: 'webgpu', required: false, megabytes: 0.2},
+  {...ORT, device: 'wasm', required: true, megabytes: 2.8},
+  {...ORT, device: 'webgpu', required: false, megabytes: 4.9},
+  {...LITERT, device: 'wasm', required: true, megabytes: 2.4},
+  {...LITERT, device: 'webgpu', required: false, megabytes: 2.4},
+];
+
+/**
+ * The runtimes expected of a bundle, in the order in which they are started.
+ *
+ * Each has id, name, label, library, runtime, device, format, artifact (undefined: the bundle has none, `absent` says why)
+ * and model and read(name), which open it.
+ */
+export function expected(bundle) {
+  const known = TABLE.map((row) => {
+    const artifact = bundle.artifact(row.format, row.variant);
+    const directory = artifact && row.library === 'tfjs';
+    const root = directory ? artifact.path : artifact?.path.replace(/\/[^/]*$/, '');
+    return {
+      ...row,
+      id: `${row.library}-${row.device}`,
+      label: `${row.name} ${row.device}`,
+      artifact,
+      absent: artifact ? '' : bundle.absence(row.format),
+      model: directory ? 'model.json' : artifact?.path.replace(/^.*\//, ''),
+      read: (name) => bundle.read(`${root}/${name}`),
+    };
+  });
+  return [...known, ...ready(bundle)];
+}
+
+// The bundle's own modules in web/, which hold just what this model needs (docs/web.md).
+function ready(bundle) {
+  const modules = bundle.manifest.files.map(({path}) => /^web\/float32\/(cpu|wasm|webgl)\.mjs$/.exec(path)).filter(Boolean);
+  return modules.map(([path, device]) => ({
+    library: 'ready', name: 'Minimal', runtime: 'web', format: 'web', variant: device, device, required: false,
+    id: `ready-${device}`, label: `Minimal ${device}`, artifact: {path, signature: bundle.signature}, absent: '',
+    module: `${bundle.root}/${path}`, model: path, read: (name) => bundle.read(name), megabytes: 0.1,
+  }));
+}

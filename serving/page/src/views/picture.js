@@ -1,0 +1,43 @@
+// An image file, chosen or dropped.
+
+import {h, unique} from '../dom.js';
+import {decode, fitted, toTensor} from '../images.js';
+
+export class Picture {
+  #image;
+  #give;
+  #status = h('p', {class: 'hint', role: 'status'});
+
+  constructor(image, give) {
+    this.#image = image;
+    this.#give = give;
+    const id = unique('file');
+    const field = h('input', {type: 'file', id, accept: 'image/*', onchange: () => field.files[0] && this.#take(field.files[0])});
+    const zone = h('div', {
+      class: 'drop',
+      ondragover: (event) => {
+        event.preventDefault();
+        zone.classList.add('over');
+      },
+      ondragleave: () => zone.classList.remove('over'),
+      ondrop: (event) => {
+        event.preventDefault();
+        zone.classList.remove('over');
+        if (event.dataTransfer.files[0]) this.#take(event.dataTransfer.files[0]);
+      },
+    }, h('label', {for: id}, 'Choose a picture, or drop one here'), field);
+    const channels = {1: 'grey', 3: 'RGB', 4: 'RGBA'}[image.channels];
+    this.element = h('div', {}, zone, h('p', {class: 'hint'}, `Its middle is scaled to ${image.height} × ${image.width}, ` +
+      `${channels}, values ${image.low} to ${image.high}, as the golden samples have them.`), this.#status);
+  }
+
+  async #take(file) {
+    try {
+      const tensor = toTensor(fitted(await decode(file), this.#image), this.#image);
+      this.#status.textContent = file.name;
+      this.#give({inputs: {[this.#image.name]: tensor}, sample: null});
+    } catch (error) {
+      this.#status.textContent = `${file.name} cannot be read as a picture: ${error.message}`;
+    }
+  }
+}
