@@ -4,6 +4,7 @@ import {inBatches} from './batches.mjs';
 import {Unavailable, Unsupported} from './device.mjs';
 
 const ADAPTERS = {
+  bundle: () => import('./bundle.mjs'),
   litert: () => import('./litert.mjs'),
   onnxruntime: () => import('./onnxruntime.mjs'),
   tfjs: () => import('./tfjs.mjs'),

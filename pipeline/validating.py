@@ -56,8 +56,9 @@ def validate(
         observer.stage(document["model"], "running the cells")
         cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
         cells += left_out(artifacts, entries)
-    missing = {entry["format"] for entry in document.get("unsupported", [])}
-    cells += [cell for cell in map(Cell.from_json, document["cells"]) if cell.format in missing]
+    there = {(a.format, a.precision, a.variant) for a in artifacts}
+    past = map(Cell.from_json, document["cells"])  # those of files that there are not stay as they are
+    cells += [cell for cell in past if (cell.format, cell.precision, cell.variant) not in there]
     status = overall(cells)
     updated = {
         **document,

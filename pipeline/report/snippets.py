@@ -6,6 +6,7 @@ Names become string literals of the language, never bare code: they come from mo
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -127,9 +128,30 @@ const {"output" if single else "outputs"} = await model.executeAsync(inputs, [{n
     return Snippet("TensorFlow.js", "javascript", code)
 
 
+_ARRAYS = {"float32": "Float32Array", "bool": "Uint8Array"}
+
+
+def _web(artifact: Artifact) -> Snippet:
+    feeds = []
+    for spec in artifact.signature.inputs:
+        shape = _shape(spec)
+        array = _ARRAYS.get(_TFJS_DTYPES.get(spec.dtype, "int32"), "Int32Array")
+        feeds.append(f"  {_quote(spec.name)}: {{data: new {array}({math.prod(shape)}), shape: {shape}}},")
+    show = "\n".join(f"console.log(outputs[{_quote(t.name)}].data);" for t in artifact.signature.outputs)
+    code = f"""import {{load}} from {_quote("./" + artifact.path)};
+
+const model = await load();
+const outputs = await model.predict({{
+{chr(10).join(feeds)}
+}});
+{show}"""
+    return Snippet("a module of its own", "javascript", code)
+
+
 _WRITERS: dict[str, Callable[[Artifact], Snippet]] = {
     "savedmodel": _savedmodel,
     "tflite": _tflite,
     "onnx": _onnx,
     "tfjs": _tfjs,
+    "web": _web,
 }

@@ -16,7 +16,7 @@ SYMBOLS = {
     Status.NOT_RUN: "○",
     Status.UNSUPPORTED: "–",
 }
-FORMATS = {"savedmodel": "SavedModel", "tflite": "TFLite", "tfjs": "TensorFlow.js", "onnx": "ONNX"}
+FORMATS = {"savedmodel": "SavedModel", "tflite": "TFLite", "tfjs": "TensorFlow.js", "onnx": "ONNX", "web": "Web page"}
 RUNTIMES = {
     "tensorflow": "TensorFlow",
     "litert": "LiteRT",
@@ -29,6 +29,7 @@ RUNTIMES = {
     "onnxruntime-web": "ONNX Runtime Web in browser",
     "onnxruntime-node": "ONNX Runtime in Node.js",
     "litert-web": "LiteRT.js in browser",
+    "web-bundle": "Web bundle in browser",
 }
 NOTHING = "–"
 

@@ -29,6 +29,7 @@ class RuntimeEntry:
         timeout: seconds that one call may take before it counts as hung.
         slow_start: its import takes seconds, so it is started before it is needed.
         static: takes only files without dynamic dimensions.
+        own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
         emulated: on a processor in software, in a Python of its own; only where it is asked for by name, never timed.
     """
@@ -45,6 +46,7 @@ class RuntimeEntry:
     flex: bool = False
     static: bool = False
     emulated: bool = False
+    own_variant: bool = False
 
     @property
     def label(self) -> str:
@@ -53,6 +55,8 @@ class RuntimeEntry:
     def reads(self, artifact: Artifact) -> bool:
         """Whether an artifact is tried in this runtime; one without the operations may fail on them."""
         if artifact.format != self.format or (self.flex and not artifact.flex):
+            return False
+        if self.own_variant and artifact.variant != self.device:
             return False
         dynamic = any(None in tensor.shape for tensor in artifact.signature.inputs)
         return not (self.static and (dynamic or artifact.flex))
@@ -67,10 +71,22 @@ class RuntimeEntry:
         return Worker(self.module, self.device, self.timeout, python=python)
 
 
-def _in_browsers(name: str, module: str, format: str, static: bool = False, **samples: int) -> tuple[RuntimeEntry, ...]:
+def _in_browsers(
+    name: str, module: str, format: str, static: bool = False, own_variant: bool = False, **samples: int
+) -> tuple[RuntimeEntry, ...]:
     """Rows of a library in a browser, by device; none is required, as a machine may have no browser."""
     return tuple(
-        RuntimeEntry(name, module, format, device.replace("_", "-"), False, False, sample, static=static)
+        RuntimeEntry(
+            name,
+            module,
+            format,
+            device.replace("_", "-"),
+            required=False,
+            native=False,
+            sample=sample,
+            static=static,
+            own_variant=own_variant,
+        )
         for device, sample in samples.items()
     )
 
@@ -98,6 +114,7 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers("litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, webgpu=100, static=True),
     *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
     *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
+    *_in_browsers("web-bundle", "pipeline.runtimes.web_bundle", "web", wasm=0, webgl=500, cpu=500, own_variant=True),
 )
 
 

@@ -53,6 +53,7 @@ const host = {
     const {version} = await (await fetch(`${LITERT}package.json`)).json();
     return {litert, version, wasm: `${LITERT}wasm/`};
   },
+  bundle: (name) => import(new URL(`../model/${encodeURIComponent(name)}`, location)),
   // The server refuses whatever is not directly in the model's directory.
   read: (name) => bytes(`../model/${encodeURIComponent(name)}`),
 };

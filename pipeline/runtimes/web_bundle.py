@@ -1,0 +1,12 @@
+"""The bundle for web pages in Chromium: its module as it is shipped, on "cpu", "wasm" or "webgl"."""
+
+from __future__ import annotations
+
+from pipeline.runtimes.web.browser import BrowserRuntime
+
+
+class Runtime(BrowserRuntime):
+    """A bundle's module in Chromium."""
+
+    library = "bundle"
+    package = "@tensorflow/tfjs-core"
