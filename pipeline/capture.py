@@ -15,10 +15,11 @@ from typing import Any
 import numpy as np
 
 from pipeline.branches import nested_cases
+from pipeline.calling import of_model
 from pipeline.closure import Captured, Variable, closure_of
 from pipeline.errors import ModelError, first_line
 from pipeline.graphs import needed
-from pipeline.invocation import Invocation, of_model
+from pipeline.invocation import Invocation
 from pipeline.layers import Layers, layers_of
 from pipeline.signature import DEFAULT_SIGNATURE, Signature, TensorSpec, unique_names
 from pipeline.states import NEXT, State, call, states_of

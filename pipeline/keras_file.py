@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline import frameworks
+from pipeline.calling import of_model
 from pipeline.errors import ModelError, first_line
-from pipeline.invocation import of_model
 from pipeline.signature import TensorSpec
 
 # A real config is kilobytes; a weights file larger than its archive by this factor is a decompression bomb.

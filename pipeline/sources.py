@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import datasets, functions, invocation, keras_file, recipes
+from pipeline import calling, datasets, functions, keras_file, recipes
 from pipeline.bundle.manifest import sha256
 from pipeline.capture import Capture
 from pipeline.datasets import Dataset
@@ -148,8 +148,8 @@ def build(
     else:
         model, structure = functions.build(source.path, source.function, seed)
     if structure is not None and not declared:
-        return model, invocation.of_structure(model, structure)
-    return model, invocation.of_model(model, declared)
+        return model, calling.of_structure(model, structure)
+    return model, calling.of_model(model, declared)
 
 
 def _function(path: Path, function: str) -> Source:

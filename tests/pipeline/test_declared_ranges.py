@@ -11,11 +11,12 @@ import pytest
 
 from pipeline import exporting, formats, frameworks, runtimes
 from pipeline.bundle import certificate, manifest, schemas
+from pipeline.calling import of_model
 from pipeline.capture import Capture, capture
 from pipeline.cells import Status
 from pipeline.errors import ModelError, RuntimeCrash, UsageError
 from pipeline.inspecting import inspect
-from pipeline.invocation import of_model, parse
+from pipeline.invocation import parse
 from pipeline.parity import legal, oracle
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import TensorSpec

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from command import refused, run
 
-from pipeline import frameworks, invocation, keras_file, sources
+from pipeline import calling, frameworks, invocation, keras_file, sources
 from pipeline.capture import capture
 from pipeline.errors import ModelError, UsageError
 from pipeline.parity import legal, oracle
@@ -201,7 +201,7 @@ def test_a_subclassed_model_that_keras_cannot_build_is_built_by_its_declared_inp
     again = keras_file.load(tmp_path / "tower.keras", declared=declared)
     for ours, theirs in zip(model.weights, again.weights, strict=True):
         np.testing.assert_array_equal(np.asarray(ours), np.asarray(theirs))
-    assert shapes(capture(again, invocation.of_model(again, declared))) == shapes(captured)
+    assert shapes(capture(again, calling.of_model(again, declared))) == shapes(captured)
 
 
 def test_a_subclassed_model_in_a_file_is_inferred_from_the_call_that_built_it(module: Path, tmp_path: Path) -> None:
