@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import serving_verbs, training_verbs
+from pipeline import device_verbs, serving_verbs, training_verbs
 from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
 
 if TYPE_CHECKING:
@@ -300,3 +300,4 @@ def _split(values: list[str] | None) -> tuple[str, ...]:
 
 
 training_verbs.register(app, _each)
+device_verbs.register(app, _each)

@@ -19,7 +19,7 @@ from pipeline.errors import BundleError
 
 DIRECTORY = Path(__file__).parent / "schemas"
 
-SCHEMAS: tuple[str, ...] = ("certificate", "manifest", "receipt", "result")
+SCHEMAS: tuple[str, ...] = ("certificate", "device", "manifest", "receipt", "result")
 """The kinds of document that have a schema: `schemas/<kind>.json`."""
 
 
