@@ -22,6 +22,14 @@ export function describeWebgl(gl) {
   };
 }
 
+/** Why there is no WebGL 2 here, in the browser's own words; '' where it keeps them to itself, or there is one. */
+export function webglRefusal() {
+  const canvas = globalThis.document?.createElement('canvas') ?? new OffscreenCanvas(1, 1);
+  let words = '';
+  canvas.addEventListener('webglcontextcreationerror', (event) => words = event.statusMessage);
+  return canvas.getContext('webgl2') ? '' : words;
+}
+
 /** The adapter that the browser gives, or Unavailable with what it says instead. Libraries fall back in silence. */
 export async function requestAdapter() {
   if (!globalThis.navigator?.gpu) throw new Unavailable('this browser has no WebGPU: there is no navigator.gpu');

@@ -2,7 +2,7 @@
 //
 // The host's tfjs(backend) resolves to {tf, wasm}: the library with that one backend, and the wasm backend's module.
 
-import {describeWebgl, describeWebgpu, requestAdapter, Unavailable, Unsupported, watch} from './device.mjs';
+import {describeWebgl, describeWebgpu, requestAdapter, Unavailable, Unsupported, watch, webglRefusal} from './device.mjs';
 import {probeTfjs} from './probe.mjs';
 
 // What a device's name stands for: the backend, and flags to be set before it starts.
@@ -28,7 +28,9 @@ async function startBackend(tf, device) {
   let running = 'none';
   const warn = console.warn;
   console.warn = (...all) => {  // TF.js says on the console, and only there, why a backend does not start
-    words.add(all.map((each) => String(each?.message ?? each).split('\n')[0]).join(' '));
+    // Stacks begin with the message in Chromium, and without it in Firefox.
+    const lines = all.map((each) => String(each?.message ?? each).split('\n')[0]);
+    words.add(lines.filter((line) => !/@https?:/.test(line)).join(' '));
     warn(...all);
   };
   try {
@@ -43,7 +45,8 @@ async function startBackend(tf, device) {
   }
   // TF.js falls through to another backend in silence.
   if (running !== backend) {
-    const what = `backend '${backend}' does not start, TF.js took ${running}. ${[...words].join(' ')}`;
+    if (backend === 'webgl') words.add(webglRefusal());
+    const what = `backend '${backend}' does not start, TF.js took ${running}. ${[...words].join(' ').trim()}`;
     throw backend.startsWith('web') ? new Unavailable(what) : new Error(what);
   }
   return backend;

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Make sure that there is a browser for the browser cells, where that can be done without asking.
+"""Make sure that there are browsers for the browser cells, where that can be done without asking.
 
-Takes what `pipeline.runtimes.chromium` finds; else installs Debian's `chromium` if we are root and apt is there;
-else says why browser cells will be NOT_RUN. Exits 0 in each case: isomer works without a browser.
+Takes what `pipeline.runtimes.chromium` and `pipeline.runtimes.firefox` find; else installs Debian's packages if we are
+root and apt is there; else says which cells will be NOT_RUN. Exits 0 in each case: isomer works without a browser.
 """
 
 from __future__ import annotations
@@ -11,31 +11,58 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes.chromium import Browser, find_browser
+from pipeline.runtimes.firefox import find_firefox
 
 
-def _look() -> Browser | RuntimeUnavailable:
+@dataclass(frozen=True)
+class Wanted:
+    """A browser.
+
+    Attributes:
+        name: for the user.
+        find: raises RuntimeUnavailable where there is none.
+        variable: of the environment that names one.
+        packages: Debian's.
+    """
+
+    name: str
+    find: Callable[[], Browser]
+    variable: str
+    packages: tuple[str, ...]
+
+
+WANTED = (
+    Wanted("Chromium", find_browser, "ISOMER_CHROMIUM", ("chromium",)),
+    # Firefox has no WebGPU without a Vulkan; Mesa's computes on the processor. Chromium brings its own.
+    Wanted("Firefox", find_firefox, "ISOMER_FIREFOX", ("firefox-esr", "mesa-vulkan-drivers")),
+)
+
+
+def _look(wanted: Wanted) -> Browser | RuntimeUnavailable:
     try:
-        return find_browser()
+        return wanted.find()
     except RuntimeUnavailable as error:
         return error
 
 
-def _install() -> str:
+def _install(wanted: Wanted) -> str:
     """Install by apt; returns "" or why it did not happen."""
-    if os.environ.get("ISOMER_CHROMIUM"):
-        return "ISOMER_CHROMIUM is set, so nothing was installed"
+    if os.environ.get(wanted.variable):
+        return f"{wanted.variable} is set, so nothing was installed"
     if shutil.which("apt-get") is None:
         return "there is no apt-get to install one with"
     if os.geteuid() != 0:
-        return "installing one takes root (apt-get install chromium)"
+        return f"installing one takes root (apt-get install {' '.join(wanted.packages)})"
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "-y", "--no-install-recommends", "chromium"]):
+    for step in (["update"], ["install", "-y", "--no-install-recommends", *wanted.packages]):
         done = subprocess.run(["apt-get", "-qq", *step], env=environment, capture_output=True, text=True)
         if done.returncode != 0:
             return f"apt-get {step[0]} failed: {' '.join(done.stderr.split())[-300:]}"
@@ -43,16 +70,17 @@ def _install() -> str:
 
 
 def main() -> None:
-    """Look, install if that is possible, and say what came of it."""
-    found, why = _look(), ""
-    if isinstance(found, RuntimeUnavailable):
-        print("No Chromium or Chrome found; trying apt ...", flush=True)
-        why = _install()
-        found = _look()
-    if isinstance(found, Browser):
-        print(f"Browser: {found.path} {found.version} (from {found.how}).")
-    else:
-        print(f"No browser: browser cells will be NOT_RUN. {found.what} {why}".strip())
+    """Look, install where that is possible, and say what came of it."""
+    for wanted in WANTED:
+        found, why = _look(wanted), ""
+        if isinstance(found, RuntimeUnavailable):
+            print(f"No {wanted.name} found; trying apt ...", flush=True)
+            why = _install(wanted)
+            found = _look(wanted)
+        if isinstance(found, Browser):
+            print(f"{wanted.name}: {found.path} {found.version} (from {found.how}).")
+        else:
+            print(f"No {wanted.name}: its cells will be NOT_RUN. {found.what} {why}".strip())
 
 
 if __name__ == "__main__":

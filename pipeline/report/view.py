@@ -29,6 +29,9 @@ RUNTIMES = {
     "onnxruntime-web": "ONNX Runtime Web in browser",
     "onnxruntime-node": "ONNX Runtime in Node.js",
     "litert-web": "LiteRT.js in browser",
+    "tfjs-firefox": "TF.js in Firefox",
+    "onnxruntime-firefox": "ONNX Runtime Web in Firefox",
+    "litert-firefox": "LiteRT.js in Firefox",
     "web-bundle": "Web bundle in browser",
 }
 NOTHING = "–"

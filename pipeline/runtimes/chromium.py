@@ -43,7 +43,7 @@ _SOFTWARE_GPU_FLAGS = (
 
 @dataclass(frozen=True)
 class Browser:
-    """A Chromium (or Chrome) that answered.
+    """A browser that answered.
 
     Attributes:
         path: the executable.

@@ -1,8 +1,8 @@
 """The JavaScript harness for Node.js and browsers, and Python's end of it.
 
 `*.mjs` and `harness.html` run on the other side: `node_runner.mjs` and `harness.mjs` (the page) bring the libraries to
-the adapters in the room `adapters/`, one per JavaScript runtime. On this side `runner.py` drives Node.js by
-pipes and `page.py` drives Chromium by Playwright and a local HTTP server; arrays cross as `wire` frames.
+the adapters in the room `adapters/`, one per JavaScript runtime. On this side `runner.py` drives Node.js by pipes, and
+`page.py` a page that `server.py` feeds: in Chromium by Playwright, in Firefox by puppeteer. Arrays are `wire` frames.
 """
 
 from __future__ import annotations

@@ -11,21 +11,29 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.runtimes.base import Tensors
 from pipeline.runtimes.chromium import find_browser
+from pipeline.runtimes.firefox import find_firefox
 from pipeline.runtimes.node import find_modules
 from pipeline.runtimes.web import model_file
+from pipeline.runtimes.web.chromium_page import ChromiumPage
+from pipeline.runtimes.web.firefox_page import FirefoxPage
 from pipeline.runtimes.web.page import Page
+
+# How a browser is found, and what drives it.
+_BROWSERS = {"chromium": (find_browser, ChromiumPage), "firefox": (find_firefox, FirefoxPage)}
 
 
 class BrowserRuntime:
-    """A library in Chromium on a device; see `pipeline.runtimes.base.Runtime`.
+    """A library in a browser on a device; see `pipeline.runtimes.base.Runtime`.
 
     Attributes:
         library: the adapter's name in adapters/.
         package: what it needs in node_modules.
+        browser: "chromium" or "firefox".
     """
 
     library: str
     package: str
+    browser: str = "chromium"
 
     def __init__(self, device: str) -> None:
         self._device = device
@@ -52,10 +60,11 @@ class BrowserRuntime:
         if self._page is not None and not self._page.alive:
             self.deactivate()  # an earlier model took the browser down; this one gets a new one
         if self._page is None:
-            browser = find_browser()
-            self._page, self._found = Page(browser, find_modules(self.package), self._device), browser.how
+            find, start = _BROWSERS[self.browser]
+            found = find()
+            self._page, self._found = start(found, find_modules(self.package), self._device), found.how
         return {
-            "browser": "chromium",
+            "browser": self.browser,
             "browser_version": self._page.version,
             "browser_from": self._found,
             **self._page.open(self.library, model_file(path).resolve()),
