@@ -1,7 +1,7 @@
 # isomer: one Keras model, every runtime, provably the same.  `make help` lists the targets.
 
 MODEL ?= cnn
-MODELS := softmax mlp cnn lstm vit
+MODELS := softmax mlp cnn lstm vit perceptron xor rings spirals loan tabular housing gru autoencoder
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
@@ -14,7 +14,7 @@ PAGE := serving/page/dist/index.html
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
 
-all: setup ## The same for all five recipes
+all: setup ## The same for all recipes
 	$(RUN) isomer export $(MODELS)
 
 setup: $(SETUP) $(PAGE) ## Install everything the project needs, by its own files

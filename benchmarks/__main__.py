@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artifacts, export_cnn, judging, memory
+from benchmarks import artifacts, export_cnn, judging, memory, training
 from pipeline.bundle import publish
 from pipeline.bundle.certificate import environment
 
@@ -21,6 +21,7 @@ def main() -> None:
         "judging": (judging.NAME, lambda: judging.run(options.rounds, options.bundle), _in_pairs),
         "files": (artifacts.NAME, lambda: artifacts.run(options.rounds), artifacts.lines),
         "memory": (memory.NAME, memory.run, memory.lines),
+        "training": (training.NAME, lambda: training.run(options.rounds), training.lines),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=parts, action="append", help="this part (repeat); all by default")
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     chosen = options.only or list(parts)
-    if {"export", "judging"} & set(chosen) and "ISOMER_MNIST" not in os.environ:
+    if {"export", "judging", "training"} & set(chosen) and "ISOMER_MNIST" not in os.environ:
         parser.error("set ISOMER_MNIST to MNIST as an .npz: both sides read the same images")
     if "judging" in chosen and not _is_bundle(options.bundle):
         parser.error(f"there is no bundle at '{options.bundle}': run `make` (or `isomer export cnn`) first")

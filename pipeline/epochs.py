@@ -68,6 +68,7 @@ class Batches:
 
     Attributes:
         steps: batches in an epoch; the last may be smaller.
+        epoch: the one that comes next, from 0.
         failure: what the recipe's augment() raised, for TensorFlow reports only its text.
     """
 
@@ -79,20 +80,26 @@ class Batches:
         self.seed = seed
         self.steps = math.ceil(len(samples) / recipe.batch_size)
         self.failure: ModelError | None = None
-        self._epoch = 0
+        self.epoch = 0
 
     def stream(self) -> Any:
         """A `tf.data.Dataset` of (samples, targets), prepared while the step before it runs."""
         import tensorflow as tf
 
-        example = (self.samples[:1], self.aim(self.samples[:1], self.labels[:1]))
-        signature = tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), example)
-        stream = tf.data.Dataset.from_generator(self._shuffle, output_signature=signature)
+        stream = tf.data.Dataset.from_generator(self.shuffle, output_signature=self.signature())
         return stream.apply(tf.data.experimental.assert_cardinality(self.steps)).prefetch(4)
 
-    def _shuffle(self) -> Iterator[tuple[np.ndarray, Any]]:
-        random = np.random.default_rng((self.seed, self._epoch))
-        self._epoch += 1
+    def signature(self) -> Any:
+        """A `tf.TensorSpec` for samples and targets each."""
+        import tensorflow as tf
+
+        example = (self.samples[:1], self.aim(self.samples[:1], self.labels[:1]))
+        return tf.nest.map_structure(lambda part: tf.TensorSpec((None, *part.shape[1:]), part.dtype), example)
+
+    def shuffle(self) -> Iterator[tuple[np.ndarray, Any]]:
+        """The next epoch's batches of (samples, targets)."""
+        random = np.random.default_rng((self.seed, self.epoch))
+        self.epoch += 1
         order = random.permutation(len(self.samples))
         try:
             for start in range(0, len(order), self.recipe.batch_size):
@@ -189,7 +196,7 @@ class Recorder:
             metric=metric,
             value=float(logs[metric]),
             val_value=float(logs[f"val_{metric}"]) if f"val_{metric}" in logs else None,
-            learning_rate=float(self.stopping.model.optimizer.learning_rate),
+            learning_rate=float(np.asarray(self.stopping.model.optimizer.learning_rate)),
             seconds=time.perf_counter() - self._began,
             best=best,
         )

@@ -147,10 +147,12 @@ class RuntimeCrash(IsomerError):
 def first_line(error: BaseException, limit: int = 300) -> str:
     """The beginning of an exception's text without its full stop, or its type where it has no text.
 
-    Keras begins with which call failed; what went wrong comes a line later, and first here.
+    Keras begins with which call failed, AutoGraph with a list of calls; what went wrong comes later, and first here.
     """
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [type(error).__name__]
+    if lines[0] == "in user code:":  # AutoGraph begins with its own account of the calls
+        lines = [line for line in lines if re.match(r"\w*(Error|Exception): ", line)][-1:] or lines
     where = re.fullmatch(r"Exception encountered when calling (.+?)\.?", lines[0])
     if where is not None and len(lines) > 1:
         return f"{lines[1][:limit].rstrip('. ')} (in {where[1]})"

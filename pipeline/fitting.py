@@ -15,6 +15,8 @@ from pipeline.epochs import Batches, EpochProgress, Recorder
 from pipeline.errors import IsomerError, ModelError, first_line
 from pipeline.heads import Head
 from pipeline.recipes import Recipe
+from pipeline.workers import loop
+from pipeline.workers.team import Team
 
 STEPS_PER_EXECUTION = 32  # steps that one call into TensorFlow takes
 EVALUATION_BATCH = 500
@@ -69,19 +71,24 @@ def fit(
     tensorboard: Path | None = None,
     progress: Callable[[EpochProgress], None] | None = None,
     model: Any = None,
+    team: Team | None = None,
+    identity: str = "",
 ) -> Fitted:
     """Train a fresh model until EarlyStopping or the limit of epochs, and restore its best weights.
 
     Args:
-        model: trained already, to be trained on: the learning rate's schedule is shortened to the limit.
+        limit: at most so many epochs. A learning rate's schedule is shortened (or stretched) to them.
+        model: trained already, to be trained on.
+        team: the workers that do it together, each of them calling this with the same arguments.
+        identity: of a training by a team, by which its backup is known.
 
     Raises:
+        WorkerLost: another of the team is gone.
         ModelError: the recipe fails, does not suit the data, or a figure is no longer finite.
     """
     import keras
 
     keras.utils.set_random_seed(seed)  # enough for equal bits on a CPU; TensorFlow's op determinism is not needed
-    again = model is not None
     if model is None:
         model = recipe.build()
         suitability.require(recipe, model, training.x, training.y)
@@ -100,7 +107,7 @@ def fit(
     stopping = next(c for c in callbacks if isinstance(c, keras.callbacks.EarlyStopping))
     few = training.x[: gradients.SAMPLES]
     try:
-        schedule = max(1, round(batches.steps * limit / recipe.epochs)) if again else batches.steps
+        schedule = max(1, round(batches.steps * limit / recipe.epochs))
         model.compile(
             recipe.optimizer(schedule),
             loss=recipe.loss,
@@ -110,15 +117,21 @@ def fit(
         )
         norms = gradients.open_probe(model, few, aim(few, training.y[: len(few)]))
         recorder = Recorder(recipe, limit, batches.steps, stopping, progress, tensorboard, norms)
-        model.fit(
-            batches.stream(),
-            epochs=limit,
-            shuffle=False,  # `Batches` does
-            validation_data=watched,
-            validation_batch_size=recipe.batch_size,
-            callbacks=[*callbacks, recorder.as_callback()],
-            verbose=0,
-        )
+        if team is not None:
+            with tempfile.TemporaryDirectory() as folder:
+                model.save(file := Path(folder) / "model.keras")
+                job = loop.Job(recipe, file, batches, watched, limit, schedule, identity)
+                loop.fit(team, job, model, callbacks, recorder)
+        else:
+            model.fit(
+                batches.stream(),
+                epochs=limit,
+                shuffle=False,  # `Batches` does
+                validation_data=watched,
+                validation_batch_size=recipe.batch_size,
+                callbacks=[*callbacks, recorder.as_callback()],
+                verbose=0,
+            )
         # In the same batches as during the training, or the sums would round differently.
         kept = model.evaluate(*watched, batch_size=recipe.batch_size, return_dict=True, verbose=0)
         copy.set_weights(model.get_weights())

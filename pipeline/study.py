@@ -17,12 +17,14 @@ class Trial:
         state: "complete", "stopped early" or "failed".
         settings: by name.
         value: the metric on the validation samples at the best epoch; None for a trial that has none.
+        node: id of the machine of a Ray cluster that trained it; "" for this process.
     """
 
     number: int
     state: str
     settings: dict[str, Any]
     value: float | None
+    node: str = ""
 
 
 @dataclass(frozen=True)

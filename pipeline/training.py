@@ -17,6 +17,7 @@ from pipeline.epochs import NOT_METRICS, EpochProgress, headline
 from pipeline.fitting import EVALUATION_BATCH, Fitted, Samples, fit
 from pipeline.recipes import Recipe
 from pipeline.report import training as training_report
+from pipeline.workers.team import Team, identify
 
 VALIDATION = 5_000  # training samples held out, a tenth of a smaller set; the test set plays no part in training
 VALIDATION_SEED = 0  # the same samples whatever the training's own seed
@@ -56,13 +57,16 @@ def train(
     directory: Path,
     tensorboard: Path | None = None,
     progress: Callable[[EpochProgress], None] | None = None,
+    team: Team | None = None,
 ) -> Training:
     """Train a recipe and write `<directory>/<recipe>/model.keras` and `receipt.json`, both or neither.
 
     The same recipe, data, seed and machine give the same weights, bit for bit.
 
     Args:
-        epochs: at most so many, instead of the recipe's own number.
+        team: the workers that train together (`pipeline.workers.team.Team`), each of which calls this. Only the
+            chief writes; it keeps a backup after every epoch, from which an interrupted training goes on.
+        epochs: at most so many, instead of the recipe's own number; a learning rate's schedule is shortened to them.
         tensorboard: a directory for TensorBoard's event files (`train/` and `validation/`).
         progress: called from this thread, several times in an epoch.
 
@@ -71,9 +75,10 @@ def train(
         EnvironmentFault: `directory` cannot be written.
         TrainingInterrupted: Ctrl-C. An earlier pair is as it was.
     """
-    receipts.prepare(directory, recipe.name)
+    if team is None or team.cluster.chief:
+        receipts.prepare(directory, recipe.name)
     try:
-        return _train(recipe, dataset, seed, epochs or recipe.epochs, directory, tensorboard, progress)
+        return _train(recipe, dataset, seed, epochs or recipe.epochs, directory, tensorboard, progress, team)
     except KeyboardInterrupt:
         raise TrainingInterrupted(_say_what_is_kept(recipe, directory)) from None
 
@@ -113,14 +118,32 @@ def _train(
     directory: Path,
     tensorboard: Path | None,
     progress: Callable[[EpochProgress], None] | None,
+    team: Team | None,
 ) -> Training:
     frameworks.load()
     began = time.perf_counter()
     learned, watched = split(dataset)
-    fitted = fit(recipe, learned, watched, seed=seed, limit=limit, tensorboard=tensorboard, progress=progress)
+    fitted = fit(
+        recipe,
+        learned,
+        watched,
+        seed=seed,
+        limit=limit,
+        tensorboard=tensorboard,
+        progress=progress,
+        team=team,
+        identity=identify(recipe.sha256, dataset.sha256, seed, limit),
+    )
     receipt = describe(recipe, dataset, fitted, seed, limit, began)
+    path = directory / recipe.name / receipts.MODEL
+    if team is not None:
+        receipt["workers"] = team.describe()
+        if not team.cluster.chief:
+            return Training(fitted.copy, receipt, path)
     receipt = receipts.publish(directory, recipe.name, fitted.copy, receipt, training_report.render)
-    return Training(fitted.copy, receipt, directory / recipe.name / receipts.MODEL)
+    if team is not None:
+        team.forget()
+    return Training(fitted.copy, receipt, path)
 
 
 def split(dataset: Dataset) -> tuple[Samples, Samples]:

@@ -14,13 +14,15 @@ if TYPE_CHECKING:
     from pipeline.datasets import Dataset
     from pipeline.recipes import Recipe
     from pipeline.terminal import Terminal
+    from pipeline.workers.cluster import Cluster
+    from pipeline.workers.team import Team
 
 EXIT_FINDINGS = 1
 
 Recipes = Annotated[list[str], typer.Argument(help="Recipes by name (cnn, mlp ...) or path.")]
 Data = Annotated[Path | None, typer.Option(help="MNIST as .npz.")]
 Seed = Annotated[int, typer.Option(help="Of the training.")]
-Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]
+Epochs = Annotated[int | None, typer.Option(min=1, help="At most so many epochs; a schedule is shortened to them.")]
 Runs = Annotated[Path, typer.Option(help="Where trainings are kept and found again.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object per model on stdout, all else on stderr.")]
 
@@ -41,11 +43,22 @@ def register(app: typer.Typer, each: Each) -> None:
         folds: Annotated[
             int | None, typer.Option(min=2, help="Cross-validate instead: so many trainings, none of them kept.")
         ] = None,
+        workers: Annotated[
+            int | None,
+            typer.Option(min=1, help="Train one model in so many processes here; TF_CONFIG joins them over machines."),
+        ] = None,
         json: Json = False,
     ) -> None:
         """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
 
         def one(name: str, terminal: Terminal) -> int:
+            from pipeline.workers import cluster
+
+            place = cluster.from_environment()
+            if place is None and workers is not None and workers > 1 and folds is None:
+                given = {"data": data, "seed": seed, "epochs": epochs, "runs": runs, "tensorboard": tensorboard}
+                return _launch(name, workers, given, terminal, json)
+            _refuse_contradictions(place, workers, folds)
             from pipeline import datasets, recipes, training
 
             recipe = recipes.load(name)
@@ -54,16 +67,22 @@ def register(app: typer.Typer, each: Each) -> None:
                 terminal.notice(dataset.notice)
             if folds is not None:
                 return _cross_validate(recipe, dataset, folds, seed, epochs, runs, terminal, json)
+            directory = training.place(runs, dataset)
+            team = None if place is None else _join(place, recipe, directory, terminal)
             terminal.stage(recipe.name, f"training on {dataset.name}")
             done = training.train(
                 recipe,
                 dataset,
                 seed=seed,
                 epochs=epochs,
-                directory=training.place(runs, dataset),
+                directory=directory,
                 tensorboard=None if tensorboard is None else tensorboard / recipe.name,
                 progress=terminal.epoch,
+                team=team,
             )
+            if team is not None and not team.cluster.chief:
+                terminal.stage(recipe.name, "trained; worker 0 keeps the model and its receipt")
+                return EXIT_PASS
             if json:
                 terminal.result({"model": recipe.name, "path": str(done.path), "receipt": done.receipt})
             else:
@@ -145,12 +164,16 @@ def register(app: typer.Typer, each: Each) -> None:
         data: Data = None,
         seed: Seed = 0,
         runs: Runs = Path("runs"),
+        ray: Annotated[
+            str | None,
+            typer.Option(help="Train on a Ray cluster: its address, auto for the one here, local to start one."),
+        ] = None,
         json: Json = False,
     ) -> None:
         """Search over the ranges that recipes declare; run again, it goes on where it was stopped."""
 
         def one(name: str, terminal: Terminal) -> int:
-            from pipeline.report.study import show
+            from pipeline.report.study import describe_end, show
             from pipeline.tuning import tune as run
 
             def begin(number: int, settings: dict[str, Any]) -> None:
@@ -158,7 +181,16 @@ def register(app: typer.Typer, each: Each) -> None:
                 terminal.stage(Path(name).stem, f"trial {number} of {trials}: {words}")
 
             done = run(
-                name, trials=trials, epochs=epochs, data=data, seed=seed, runs=runs, observer=terminal, begin=begin
+                name,
+                trials=trials,
+                epochs=epochs,
+                data=data,
+                seed=seed,
+                runs=runs,
+                ray=ray,
+                observer=terminal,
+                begin=begin,
+                end=lambda trial: terminal.stage(Path(name).stem, describe_end(trial)),
             )
             if json:
                 terminal.result(done.to_json())
@@ -167,6 +199,37 @@ def register(app: typer.Typer, each: Each) -> None:
             return EXIT_PASS
 
         each(recipes, one, json)
+
+
+def _launch(name: str, workers: int, given: dict[str, Any], terminal: Terminal, json: bool) -> int:
+    """The same command in so many processes, which find each other by TF_CONFIG."""
+    from pipeline.training import TrainingInterrupted
+    from pipeline.workers.launching import launch
+
+    options = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
+    arguments = ["train", name, *options, *(["--json"] if json else [])]
+    try:
+        return launch(arguments, workers, terminal.out.file, terminal.err.file, terminal.notice)
+    except KeyboardInterrupt:
+        raise TrainingInterrupted("The same command goes on after the last epoch that was completed.") from None
+
+
+def _join(place: Cluster, recipe: Recipe, directory: Path, terminal: Terminal) -> Team:
+    from pipeline.workers.team import Team
+
+    terminal.stage(recipe.name, f"worker {place.index} of {len(place)}, waiting for the others")
+    return Team(place, directory / f".{recipe.name}.backup.npz", terminal.notice)
+
+
+def _refuse_contradictions(place: Cluster | None, workers: int | None, folds: int | None) -> None:
+    from pipeline.errors import UsageError
+
+    if folds is not None and (place is not None or (workers or 1) > 1):
+        raise UsageError("Folds are trained in one process.", "Leave --workers out, and TF_CONFIG unset.")
+    if place is not None and workers not in (None, len(place)):
+        raise UsageError(
+            f"--workers {workers} contradicts TF_CONFIG, which has {len(place)} workers.", "Leave --workers out."
+        )
 
 
 def _cross_validate(

@@ -306,8 +306,17 @@ def means(receipt: dict[str, Any]) -> list[tuple[str, str]]:
         ("dropout", ", ".join(f"{name} {value:g}" for name, value in given["dropout"].items())),
         ("normalization", ", ".join(given["normalization"])),
         ("augmentation", given["augmentation"]),
+        ("workers", _workers(receipt.get("workers"))),
     ]
     return [(what, how) for what, how in rows if how]
+
+
+def _workers(team: dict[str, Any] | None) -> str:
+    if team is None:
+        return ""
+    resumed = team["resumed_after_epoch"]
+    again = f", the last time from the backup of epoch {resumed}" if resumed else ""
+    return f"{team['count']} by tf.distribute.{team['strategy']}{again}"
 
 
 def _options(options: dict[str, Any]) -> str:

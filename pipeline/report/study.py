@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.report import view
-from pipeline.study import Study
+from pipeline.study import Study, Trial
 
 
 def show(study: Study) -> Group:
@@ -33,6 +33,12 @@ def show(study: Study) -> Group:
         return Group(head, table, Text("No trial was complete: raise --trials."))
     lines = "\n".join(f"    {name} = {value!r}" for name, value in best.settings.items())
     return Group(head, table, Text(f"\nThe best, for the recipe:\n\n{lines}\n\njournal: {study.path}"))
+
+
+def describe_end(trial: Trial) -> str:
+    """One line on a trial that has ended."""
+    value = "" if trial.value is None else f" at {trial.value:.4g}"
+    return f"trial {trial.number} {trial.state}{value}{f' on node {trial.node[:8]}' if trial.node else ''}"
 
 
 def _setting(value: Any) -> str:

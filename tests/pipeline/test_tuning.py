@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command import run
+from command import refused, run
 
 from pipeline import recipes, tune
-from pipeline.errors import ModelError
-from pipeline.tuning import declared
+from pipeline.errors import EnvironmentFault, ModelError
+from pipeline.study import Trial
+from pipeline.tuning.ranges import declared
 
 NET = """\
 import keras
@@ -76,3 +78,42 @@ def test_the_command_names_the_best_settings(net: Path, tmp_path: Path) -> None:
     done = run("tune", net, "--trials", "2", "--epochs", "2", "--runs", tmp_path / "runs")
     assert done.code == 0, done.err
     assert "width = " in done.out and "trial 2 of 2" in done.err
+
+
+def test_a_study_goes_on_over_the_nodes_of_a_ray_cluster(net: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (uv sync --inexact --group ray)")
+    from ray.cluster_utils import Cluster
+
+    first = tune(net, trials=1, epochs=2, runs=tmp_path / "runs")
+    ended: list[Trial] = []
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    try:
+        cluster.add_node(num_cpus=1)
+        study = tune(net, trials=5, epochs=2, runs=tmp_path / "runs", ray=cluster.address, end=ended.append)
+    finally:
+        cluster.shutdown()
+    assert study.trials[:1] == first.trials, "the study began anew"
+    assert [trial.number for trial in study.trials] == [1, 2, 3, 4, 5]
+    assert sorted(ended, key=lambda trial: trial.number) == list(study.trials[1:])
+    assert len({trial.node for trial in study.trials[1:]}) == 2, "one node did it all"
+    for trial in study.trials:
+        assert trial.state == "complete" and trial.value is not None and 0.4 < trial.value <= 1
+    assert len({str(trial.settings) for trial in study.trials}) == 5
+    again = tune(net, trials=5, epochs=2, runs=tmp_path / "runs")
+    assert again.trials == study.trials
+
+
+def test_a_ray_cluster_that_is_not_there_is_an_environment_fault(net: Path, tmp_path: Path) -> None:
+    pytest.importorskip("ray", reason="Ray is not installed (uv sync --inexact --group ray)")
+    for address in ("auto", "127.0.0.1:1"):
+        done = run("tune", net, "--ray", address, "--runs", tmp_path)
+        refused(done, 3, f"There is no Ray cluster at '{address}'", "ray start")
+
+
+def test_without_ray_the_command_to_install_it_is_named(
+    net: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(EnvironmentFault, match="Ray is not installed") as caught:
+        tune(net, ray="auto", runs=tmp_path)
+    assert "uv sync" in caught.value.fix
