@@ -27,6 +27,7 @@ _RELEASE = "trixie"
 _KEYRING = Path("/usr/share/keyrings/debian-archive-keyring.gpg")
 _MIRROR = os.environ.get("ISOMER_DEBIAN", "http://deb.debian.org/debian")
 _PACKAGES = ("python3-minimal", "libpython3-stdlib", "libstdc++6", "libgomp1", "zlib1g")
+_HEADERS = "libonnxruntime-dev"
 _EMULATOR = "usr/bin/qemu-aarch64"
 
 
@@ -34,8 +35,8 @@ class Impossible(Exception):
     """Why it cannot be set up here."""
 
 
-def _run(command: list[str], what: str) -> str:
-    done = subprocess.run(command, capture_output=True, text=True)
+def _run(command: list[str], what: str, place: Path | None = None) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, cwd=place)
     if done.returncode != 0:
         raise Impossible(f"{what} failed: {' '.join((done.stderr or done.stdout).split())[-300:]}")
     return done.stdout
@@ -49,8 +50,8 @@ def _require() -> None:
         raise Impossible(f"there is no {_KEYRING} to check packages with (package debian-archive-keyring)")
 
 
-def _fetch(scratch: Path, architecture: str, packages: tuple[str, ...]) -> list[Path]:
-    """Download packages with all that they depend on, in a state of apt's own; returns the `.deb` files."""
+def _apt(scratch: Path, architecture: str) -> list[str]:
+    """The command of an apt with a state of its own, below `scratch`, which knows the release's packages."""
     state = scratch / architecture
     for directory in ("lists/partial", "archives/partial"):
         (state / directory).mkdir(parents=True)
@@ -77,32 +78,45 @@ def _fetch(scratch: Path, architecture: str, packages: tuple[str, ...]) -> list[
     apt = ["apt-get", "-qq", *(part for k, v in options.items() for part in ("-o", f"{k}={v}"))]
     # Without this option an unreachable mirror is a warning, and the next step fails for another reason.
     _run([*apt, "-o", "APT::Update::Error-Mode=any", "update"], "apt-get update")
-    _run([*apt, "install", "--yes", "--download-only", *packages], "apt-get install --download-only")
-    return sorted((state / "archives").glob("*.deb"))
+    return apt
+
+
+def _download(apt: list[str], package: str, directory: Path) -> Path:
+    """One package without what it depends on; returns the `.deb` file."""
+    directory.mkdir()
+    _run([*apt, "download", package], f"apt-get download {package}", directory)
+    (file,) = directory.glob("*.deb")
+    return file
 
 
 def _unpack_emulator(scratch: Path, target: Path) -> None:
     """The emulator of one processor; the package has thirty."""
     host = _run(["dpkg", "--print-architecture"], "dpkg").strip()
-    for package in _fetch(scratch, host, ("qemu-user",)):
-        if package.name.startswith("qemu-user_"):
-            # Into a file: the archive is compressed, and tar knows how dpkg did it less well than dpkg does.
-            archive = scratch / "emulator.tar"
-            with archive.open("wb") as file:
-                subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=file, check=True)
-            _run(["tar", "-xf", str(archive), "-C", str(scratch), f"./{_EMULATOR}"], "tar")
-            archive.unlink()
-            (scratch / _EMULATOR).rename(target / "qemu-aarch64")
+    # Told apart from ARM64's own state, where the machine is one.
+    package = _download(_apt(scratch / "host", host), "qemu-user", scratch / "emulator")
+    archive = scratch / "emulator.tar"
+    with archive.open("wb") as file:
+        subprocess.run(["dpkg-deb", "--fsys-tarfile", str(package)], stdout=file, check=True)
+    _run(["tar", "-xf", str(archive), "-C", str(scratch), f"./{_EMULATOR}"], "tar")
+    archive.unlink()
+    (scratch / _EMULATOR).rename(target / "qemu-aarch64")
 
 
-def _unpack_system(scratch: Path, root: Path) -> None:
+def _unpack_system(scratch: Path, made: Path) -> None:
+    """Python and its libraries; and the header of ONNX Runtime, which its wheel has not."""
+    root, apt = made / "root", _apt(scratch, "arm64")
     root.mkdir()
-    for package in _fetch(scratch, "arm64", _PACKAGES):
+    _run([*apt, "install", "--yes", "--download-only", *_PACKAGES], "apt-get install --download-only")
+    for package in sorted((scratch / "arm64" / "archives").glob("*.deb")):
         _run(["dpkg-deb", "-x", str(package), str(root)], f"unpacking {package.name}")
     if not (root / "lib").exists():  # a link that a package makes when it is installed
         (root / "lib").symlink_to("usr/lib")
     for part in ("usr/share/doc", "usr/share/locale", "usr/share/man", "usr/share/zoneinfo"):
         shutil.rmtree(root / part, ignore_errors=True)
+    headers = scratch / "headers"
+    _run(["dpkg-deb", "-x", str(_download(apt, _HEADERS, scratch / "header")), str(headers)], f"unpacking {_HEADERS}")
+    (header,) = headers.rglob("onnxruntime_c_api.h")
+    shutil.copytree(header.parent, made / "include")
 
 
 def _install_wheels(uv: str, root: Path, site: Path) -> str:
@@ -129,7 +143,7 @@ def set_up(uv: str) -> None:
         scratch.mkdir()
         made.mkdir()
         _unpack_emulator(scratch, made)
-        _unpack_system(scratch, made / "root")
+        _unpack_system(scratch, made)
         python = _install_wheels(uv, made / "root", made / "site")
         emulator = _run([str(made / "qemu-aarch64"), "--version"], "the emulator").split()[2]
         facts = {"emulator": f"qemu-user {emulator}", "python": python, "release": f"Debian {_RELEASE}"}

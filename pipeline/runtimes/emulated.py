@@ -20,6 +20,10 @@ from pipeline.runtimes.base import Runtime
 CPUS = {"cortex-a53": "Raspberry Pi 3", "cortex-a72": "Raspberry Pi 4", "cortex-a76": "Raspberry Pi 5"}
 _ROOT = Path(__file__).parents[2] / ".tools" / "arm64"
 _FACTS = _ROOT / "arm64.json"
+SITE = _ROOT / "site"
+"""The unpacked wheels, for programs that are built against their libraries."""
+HEADERS = _ROOT / "include"
+"""ONNX Runtime's headers in C, the same for every processor."""
 
 
 def installed() -> bool:
@@ -32,7 +36,7 @@ def python(cpu: str) -> list[str] | None:
     if not installed():
         return None
     (interpreter,) = (p for p in (_ROOT / "root/usr/bin").glob("python3.*") if p.name[8:].isdigit())
-    return [*emulator(cpu), "-U", "PYTHONHOME", "-E", f"PYTHONPATH={_ROOT / 'site'}", str(interpreter)]
+    return [*emulator(cpu), "-U", "PYTHONHOME", "-E", f"PYTHONPATH={SITE}", str(interpreter)]
 
 
 def emulator(cpu: str) -> list[str]:

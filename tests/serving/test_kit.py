@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -150,6 +152,47 @@ def test_it_passes_on_arm64(kit: Path, tiny_bundle: Path) -> None:
     assert all(c.environment["emulator"] for c in report(tiny_bundle, [kit / "certificate-pi4.json"]).cells[-3:])
     refused = run(kit, "--benchmark", python=python)
     assert refused.returncode == 2 and "emulated" in refused.stderr
+
+
+PROGRAMS = ("classify_litert", "classify_onnxruntime")
+
+
+def build(kit: Path, compiler: str, site: Path) -> Path:
+    """Build the kit's programs in C; returns where they are. Skips without the compiler."""
+    if shutil.which(compiler) is None:
+        pytest.skip(f"no {compiler} here")
+    out = kit / "built"
+    variables = {"CC": compiler, "SITE": str(site), "OUT": str(out), "ORT_INCLUDE": str(emulated.HEADERS)}
+    done = subprocess.run(
+        ["sh", str(kit / "c" / "build.sh")], capture_output=True, text=True, env={**os.environ, **variables}
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return out
+
+
+def spoil(kit: Path) -> None:
+    """Golden answers that no runtime gives."""
+    exact = kit / "golden" / "exact-0.npy"
+    np.save(exact, np.roll(np.load(exact), 1, axis=1))
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("prefix", [None, "cortex-a76"])
+def test_programs_in_c_classify_and_judge(kit: Path, program: str, prefix: str | None) -> None:
+    if (prefix or program == PROGRAMS[1]) and not emulated.installed():
+        pytest.skip("no ARM64 user space, nor ONNX Runtime's header, here: run `make arm64`")
+    here = Path(importlib.util.find_spec("onnxruntime").origin).parents[1]  # type: ignore[union-attr, arg-type]
+    compiler, site = ("aarch64-linux-gnu-gcc", emulated.SITE) if prefix else ("cc", here)
+    built = build(kit, compiler, site)
+    command = [*(emulated.emulator(prefix) if prefix else ()), str(built / program), str(kit)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    rows = len(np.load(kit / "golden" / "input-0.npy"))
+    assert f"PASS: 0 of {rows} rows are beyond their budgets" in done.stdout
+    spoil(kit)
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "FAIL" in done.stdout
 
 
 def spoiled(evidence: Evidence) -> dict[str, Outputs]:
