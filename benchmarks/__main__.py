@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from benchmarks import artifacts, export_cnn, judging, memory, training
+from benchmarks import artifacts, export_cnn, judging, memory, payload, training
 from pipeline.bundle import publish
 from pipeline.bundle.certificate import environment
 
@@ -22,12 +22,14 @@ def main() -> None:
         "files": (artifacts.NAME, lambda: artifacts.run(options.rounds), artifacts.lines),
         "memory": (memory.NAME, memory.run, memory.lines),
         "training": (training.NAME, lambda: training.run(options.rounds), training.lines),
+        "payload": (payload.NAME, lambda: payload.run(options.rounds, options.exports), payload.lines),
     }
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--only", choices=parts, action="append", help="this part (repeat); all by default")
     parser.add_argument("--rounds", type=int, default=3, help="how often each pair is run, in turn")
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--bundle", type=Path, default=Path("exports/cnn"), help="an exported MNIST recipe")
+    parser.add_argument("--exports", type=Path, default=Path("exports"), help="where the recipes' bundles are")
     parser.add_argument("--json", type=Path, help="also write the figures to this file")
     options = parser.parse_args()
     chosen = options.only or list(parts)

@@ -56,7 +56,12 @@ export function record(model, runs) {
   if (stateful || model.graph.initNodes?.length) return {obstacle: `control flow (${stateful?.op ?? 'initialisation'})`};
   let plan = null;
   for (const feeds of runs) {
-    const found = recordOne(model, feeds);
+    let found;
+    try {
+      found = recordOne(model, feeds);
+    } catch (error) {
+      return {obstacle: error.message};
+    }
     if (found.obstacle) return found;
     plan ??= found;
     if (JSON.stringify(plan) !== JSON.stringify(found)) return {obstacle: 'its calls depend on the inputs'};
@@ -154,5 +159,5 @@ function encode(value, symbols, reads, seen) {
   if (typeof value === 'object' && Object.getPrototypeOf(value) === Object.prototype) {
     return {object: Object.entries(value).map(([key, each]) => [key, again(each)])};
   }
-  throw new Error(`an argument that cannot be written down: ${typeof value} ${value?.constructor?.name}`);
+  throw new Error(`an argument that cannot be written down (${value?.constructor?.name ?? typeof value})`);
 }
