@@ -39,6 +39,7 @@ class Cell:
         seconds: wall time inside the runtime.
         histogram: counts of samples by error, one bin per power of two of ULP, starting below 1.
         environment: what produced it: versions, adapter, float precision, SIMD, threads, seed.
+        quantization: of a reduced precision, its cost against float32 and what it was judged by; None of float32.
     """
 
     format: str
@@ -63,12 +64,15 @@ class Cell:
     seconds: float = 0.0
     histogram: tuple[int, ...] = ()
     environment: dict[str, Any] = field(default_factory=dict)
+    quantization: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
         data = {f.name: getattr(self, f.name) for f in fields(self)}
         data["verdict"] = str(self.verdict)
         data["batches"] = list(self.batches)
         data["histogram"] = list(self.histogram)
+        if self.quantization is None:
+            del data["quantization"]
         return data
 
     @classmethod

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline import device_verbs, serving_verbs, training_verbs
-from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PASS, EXIT_USAGE, IsomerError
+from pipeline.errors import EXIT_ENVIRONMENT, EXIT_PARITY, EXIT_PASS, EXIT_USAGE, IsomerError
 
 if TYPE_CHECKING:
     from pipeline.terminal import Terminal
@@ -39,6 +39,13 @@ Data = Annotated[Path | None, typer.Option(help="MNIST as .npz, or arrays by inp
 Runtimes = Annotated[list[str] | None, typer.Option("--runtime", help="Only this runtime (repeat, or commas).")]
 Devices = Annotated[list[str] | None, typer.Option("--device", help="Only this device: cpu, gpu, wasm, webgl, webgpu.")]
 Formats = Annotated[list[str] | None, typer.Option("--format", help="Only this format (repeat, or commas).")]
+Precisions = Annotated[
+    list[str] | None,
+    typer.Option("--precision", help="Beside float32, also this: float16, int8, int8-dynamic ... (repeat, or commas)."),
+]
+Gate = Annotated[
+    float, typer.Option(min=0.0, max=1.0, help="Share of float32's accuracy that a reduced precision must keep.")
+]
 Seed = Annotated[int, typer.Option(help="Of the training and of sampled inputs.")]
 Epochs = Annotated[int | None, typer.Option(min=1, help="Train at most so many epochs.")]
 Runs = Annotated[Path, typer.Option(help="Where trainings are kept and found again.")]
@@ -80,6 +87,15 @@ Flex = Annotated[
 def export(
     models: Models,
     format: Formats = None,
+    precision: Precisions = None,
+    gate: Gate = 0.99,
+    budget: Annotated[
+        str | None,
+        typer.Option(
+            metavar="size=50kB,accuracy=0.99,latency=2ms",
+            help="Name the smallest artifact within this; the exit code is 1 if there is none.",
+        ),
+    ] = None,
     output: Annotated[Path, typer.Option(help="Bundles go to OUTPUT/<name>/<version>/.")] = Path("exports"),
     data: Data = None,
     runtime: Runtimes = None,
@@ -97,11 +113,15 @@ def export(
     """Capture, write all formats, judge every cell, and publish a bundle if all is well."""
 
     def one(name: str, terminal: Terminal) -> int:
+        from pipeline import choosing
         from pipeline.exporting import export as run
 
+        limits = None if budget is None else choosing.parse(budget)
         done = run(
             name,
             format=_split(format),
+            precision=_split(precision),
+            gate=gate,
             output=output,
             data=data,
             runtime=_split(runtime),
@@ -116,10 +136,14 @@ def export(
             allow_flex=allow_flex,
             observer=terminal,
         )
-        _show(terminal, done.to_json(), done.certificate, json)
+        choice = None if limits is None else choosing.choose(done.bundle, done.certificate, limits)
+        line = done.to_json() if choice is None else {**done.to_json(), "choice": choice.to_json()}
+        _show(terminal, line, done.certificate, json)
         if not json:
             terminal.out.print(f"bundle: {done.bundle}\nreport: {done.bundle / 'report.html'}", soft_wrap=True)
-        return done.exit_code
+            if choice is not None:
+                terminal.out.print(f"choice: {choice.reason}", soft_wrap=True)
+        return max(done.exit_code, EXIT_PARITY if choice is not None and choice.chosen is None else EXIT_PASS)
 
     _each(models, one, json)
 
@@ -130,6 +154,7 @@ def validate(
     data: Data = None,
     runtime: Runtimes = None,
     device: Devices = None,
+    gate: Gate = 0.99,
     json: Json = False,
 ) -> None:
     """Run the cells of a bundle again on this machine and judge them."""
@@ -137,7 +162,7 @@ def validate(
     def one(_: str, terminal: Terminal) -> int:
         from pipeline.validating import validate as run
 
-        done = run(bundle, data=data, runtime=_split(runtime), device=_split(device), observer=terminal)
+        done = run(bundle, data=data, runtime=_split(runtime), device=_split(device), gate=gate, observer=terminal)
         _show(terminal, done.to_json(), done.certificate, json)
         return done.exit_code
 

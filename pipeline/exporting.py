@@ -8,14 +8,26 @@ import time
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pipeline import formats, preprocessing, runtimes, sources, user_module, web_bundle, writing
+from pipeline import (
+    calibration,
+    formats,
+    precisions,
+    preprocessing,
+    reducing,
+    runtimes,
+    sources,
+    user_module,
+    web_bundle,
+    writing,
+)
 from pipeline.artifact import Artifact
-from pipeline.bundle import certificate, golden, manifest, publish
+from pipeline.bundle import certificate, golden, golden_reduced, manifest, publish
 from pipeline.capture import Capture, capture
 from pipeline.cells import Status
 from pipeline.checks import check_artifacts, check_capture
@@ -23,9 +35,11 @@ from pipeline.errors import ModelError, UsageError, describe, first_line
 from pipeline.formats import FormatEntry
 from pipeline.invocation import parse
 from pipeline.outcome import Outcome
-from pipeline.parity import cost, oracle
+from pipeline.parity import cost, oracle, reduced
 from pipeline.parity.gathering import gather
 from pipeline.parity.judge import Evidence, judge, left_out
+from pipeline.parity.judge_reduced import judge_reduced
+from pipeline.parity.reduced import Reduced
 from pipeline.progress import Observer
 from pipeline.runtimes import RuntimeEntry, early_start
 from pipeline.sources import Loaded, Source
@@ -36,7 +50,6 @@ from pipeline.writing import Refusal
 OUTPUT = Path("exports")
 RUNS = Path("runs")
 RECEIPT = "receipt.json"
-_PRECISION = "float32"
 _ANY_SIZE = 64  # of dynamic dimensions, where work is estimated
 
 
@@ -44,6 +57,8 @@ def export(
     model: str,
     *,
     format: Sequence[str] = (),
+    precision: Sequence[str] = (),
+    gate: float = precisions.GATES[0],
     output: Path = OUTPUT,
     data: Path | None = None,
     runtime: Sequence[str] = (),
@@ -65,6 +80,8 @@ def export(
     Args:
         model: a recipe's name, the path of a recipe or of a `.keras` file, or a function, "module.py:build".
         format, runtime, device: restrict what is written and run; all by default.
+        precision: what else than float32 is written, in the formats that have it; by default what a recipe names.
+        gate: share of float32's accuracy that a reduced precision must keep.
         output: below it, `<name>/<version>/` is published.
         data: MNIST as an `.npz`, or arrays by input name.
         seed: of the training and of sampled inputs.
@@ -88,6 +105,8 @@ def export(
     source = sources.resolve(model, unsafe)
     declared = tuple(parse(text) for text in input)
     writers = formats.select(format)
+    offered = {entry.name: entry.precisions for entry in writers}
+    precisions.plan(precision, offered)  # before anything is trained
     entries = runtimes.select(tuple(runtime), tuple(device), _judged(f.name for f in writers))
     with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
@@ -108,25 +127,40 @@ def export(
         parts = preprocessing.split(loaded.model) if split else None
         subject = loaded if parts is None else replace(loaded, model=parts.core, invocation=parts.invocation)
         captured = capture(subject.model, subject.invocation)
-        raw = sources.judged_inputs(loaded, captured if parts is None else parts.whole, data, seed)
+        whole = captured if parts is None else parts.whole
+        raw = sources.judged_inputs(loaded, whole, data, seed)
+        plan = precisions.plan(precision or loaded.precisions, offered)
+        samples = None
+        if reducing.is_calibrated(plan) and loaded.dataset is None and data is not None:
+            raw, samples = calibration.hold_out(raw, parts, seed)
         judged = raw if parts is None else parts.judged(raw)
         # Executing a graph leaves Python alone, and the converters are all Python: the two share the cores well.
         with ThreadPoolExecutor(1) as executor:
             answers = executor.submit(gather, captured, judged)
             artifacts, refusals = _write(captured, writers, root, source.name, observer, allow_flex)
             _require(format, runtime, device, artifacts, refusals)
+            base = list(artifacts)
             for refusal in refusals:
                 observer.notice(f"{refusal.format} is UNSUPPORTED: {refusal.reason}")
             observer.stage(source.name, "computing the exact answers")
             evidence = answers.result()
-        checks = [check_capture(captured, subject, evidence), *check_artifacts(root, captured, artifacts, evidence)]
+        if samples is None and reducing.is_calibrated(plan):
+            samples = calibration.draw(loaded, whole, parts, judged, seed)
+        smaller, refused = reducing.write(plan, root, base, samples, observer, source.name)
+        artifacts, refusals = [*base, *smaller], [*refusals, *refused]
+        rows = np.union1d(golden.choose(evidence), reduced.choose(evidence, seed))
+        expected = reducing.expect(root, captured, smaller, base, evidence, rows, samples)
+        checks = [check_capture(captured, subject, evidence), *check_artifacts(root, captured, base, evidence)]
+        checks += reducing.check(root, captured, smaller, base)
+        checks += [] if samples is None else [calibration.check(samples, judged)]
         if parts is not None:
             preprocessing.write(parts, root)
             checks += preprocessing.check(parts, root, raw, evidence)
         web = _write_web(root, source.name, captured, artifacts, entries, evidence, loaded, observer)
         artifacts += web.artifacts
         observer.stage(source.name, "running the cells")
-        cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell)
+        other = partial(judge_reduced, expected=expected, gate=gate)
+        cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell, other)
         cells += left_out(artifacts, entries)
         cells += [*web.cells, *(cell for refusal in refusals for cell in refusal.cells())]
         document = certificate.build(
@@ -138,6 +172,7 @@ def export(
             evidence=evidence,
             oracle=oracle.METHOD,
             artifacts=artifacts,
+            calibration=None if samples is None else samples.to_json(),
             preprocessing=None if parts is None else parts.to_json(),
             unsupported=[refusal.to_json() for refusal in refusals],
             checks=checks,
@@ -145,7 +180,7 @@ def export(
             seed=seed,
             seconds=time.perf_counter() - began,
         )
-        bundle = _finish(root, source, loaded, artifacts, evidence, document)
+        bundle = _finish(root, source, loaded, artifacts, evidence, expected, document)
     return Outcome(source.name, Status(document["status"]), bundle, document, time.perf_counter() - began)
 
 
@@ -161,7 +196,7 @@ def _write(
     refusals = []
     for entry in writers:
         observer.stage(name, f"writing {entry.name}")
-        done = writing.write(captured, entry, root, _PRECISION, flex)
+        done = writing.write(captured, entry, root, precisions.FLOAT32, flex)
         if isinstance(done, Refusal):
             refusals.append(done)
             continue
@@ -189,7 +224,7 @@ def _write_web(
     observer: Observer,
 ) -> Written:
     """The bundle for pages, with a module for each device that is to be judged: none is shipped that is not."""
-    made = next((a for a in artifacts if a.format == "tfjs" and a.precision == _PRECISION), None)
+    made = next((a for a in artifacts if a.format == "tfjs" and a.precision == precisions.FLOAT32), None)
     devices = [entry.device for entry in entries if entry.format == web_bundle.FORMAT]
     if made is None or not devices:
         return Written()
@@ -225,6 +260,7 @@ def _finish(
     loaded: Loaded,
     artifacts: Sequence[Artifact],
     evidence: Evidence,
+    expected: dict[str, Reduced],
     document: dict[str, Any],
 ) -> Path:
     """Write everything but the artifacts, the manifest last, and rename the bundle to its place."""
@@ -236,6 +272,7 @@ def _finish(
     if any(a.format == "savedmodel" for a in artifacts):
         savedmodel.write_warmup(root, source.name, evidence.judged.take(np.arange(1)))
     golden.write(root, evidence, with_inputs=loaded.dataset is None)
+    golden_reduced.write(root, expected)
     certificate.write(root, document)
     if loaded.receipt is not None:
         (root / RECEIPT).write_text(json.dumps(loaded.receipt, indent=1, sort_keys=True) + "\n", encoding="utf-8")

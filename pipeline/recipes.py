@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import frameworks
+from pipeline import frameworks, precisions
 from pipeline.errors import ModelError, UsageError
 
 HOME = Path(__file__).resolve().parent.parent / "models"
@@ -37,6 +37,7 @@ class Recipe:
         sha256: of the file's bytes.
         dataset: a name that `pipeline.datasets.load` knows, or the path of an `.npz` file.
         batch_size, epochs: positive; `epochs` is the most that EarlyStopping may use.
+        precisions: what else than float32 is exported, unless the user says so.
         loss, metrics: as `keras.Model.compile` takes them; with several outputs, dicts by output name.
     """
 
@@ -48,6 +49,7 @@ class Recipe:
     epochs: int
     loss: Any
     metrics: Any
+    precisions: tuple[str, ...]
     module: ModuleType = field(repr=False, compare=False)
 
     def build(self) -> Any:
@@ -200,7 +202,11 @@ def load(name_or_path: str | Path) -> Recipe:
     loss, dataset = _take(module, path, "loss", object), _take(module, path, "dataset", str)
     if dataset.endswith(".npz"):
         dataset = str(path.parent / Path(dataset).expanduser())
-    return Recipe(path.stem, path, sha256, dataset, batch_size, epochs, loss, metrics, module)
+    names = getattr(module, "precisions", ())
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
+        raise ModelError(f"'precisions' in {path} is no list of names.", GUIDE)
+    wanted = tuple(precisions.named(name).name for name in names)
+    return Recipe(path.stem, path, sha256, dataset, batch_size, epochs, loss, metrics, wanted, module)
 
 
 def _run(path: Path, source: bytes, name: str) -> ModuleType:

@@ -61,6 +61,7 @@ class Loaded:
         dataset: what it was trained on or is to be judged on; None for a bare model.
         receipt: of the training; None for a bare model.
         invocation: how it is called; None where the model says so itself.
+        precisions: that its recipe wants.
     """
 
     model: Any
@@ -68,6 +69,7 @@ class Loaded:
     dataset: Dataset | None
     receipt: dict[str, Any] | None
     invocation: Invocation | None = None
+    precisions: tuple[str, ...] = ()
 
 
 def resolve(text: str, unsafe: bool = False) -> Source:
@@ -130,7 +132,7 @@ def load(
     if done is None:
         observer.stage(source.name, f"training on {dataset.name}")
         done = training.train(recipe, dataset, seed=seed, epochs=epochs, directory=runs, progress=observer.epoch)
-    return Loaded(done.model, done.path, dataset, done.receipt)
+    return Loaded(done.model, done.path, dataset, done.receipt, precisions=recipe.precisions)
 
 
 def build(

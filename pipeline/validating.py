@@ -7,17 +7,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from pipeline import datasets, runtimes
 from pipeline.artifact import Artifact
-from pipeline.bundle import certificate, golden, manifest
+from pipeline.bundle import certificate, golden, golden_reduced, manifest
 from pipeline.cells import Cell, overall
 from pipeline.errors import DatasetError, UsageError
 from pipeline.outcome import Outcome
 from pipeline.parity import inputs
 from pipeline.parity.judge import Evidence, judge, left_out
+from pipeline.parity.judge_reduced import judge_reduced
+from pipeline.precisions import GATES
 from pipeline.progress import Observer
 from pipeline.runtimes import RuntimeEntry, early_start
 from pipeline.signature import Signature
@@ -30,6 +33,7 @@ def validate(
     runtime: Sequence[str] = (),
     device: Sequence[str] = (),
     seed: int | None = None,
+    gate: float = GATES[0],
     observer: Observer | None = None,
 ) -> Outcome:
     """Check the hashes of a bundle, then run its artifacts in their runtimes and judge them again.
@@ -39,6 +43,7 @@ def validate(
         data: MNIST as an `.npz`, for a bundle that was judged on it.
         runtime, device: restrict what is run.
         seed: of sampled rows; the export's own by default.
+        gate: share of float32's accuracy that a reduced precision must keep.
 
     Raises:
         BundleError: the bundle is incomplete or changed.
@@ -54,7 +59,8 @@ def validate(
     with early_start(entries) as start:
         evidence = _evidence(bundle, document, data, observer)
         observer.stage(document["model"], "running the cells")
-        cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell)
+        other = partial(judge_reduced, expected=golden_reduced.read(bundle, evidence), gate=gate)
+        cells = judge(bundle, artifacts, entries, evidence, seed, start, observer.cell, other)
         cells += left_out(artifacts, entries)
     there = {(a.format, a.precision, a.variant) for a in artifacts}
     past = map(Cell.from_json, document["cells"])  # those of files that there are not stay as they are

@@ -35,6 +35,7 @@ _PACKAGES = (
     "tensorflowjs",
     "onnxruntime",
     "ai-edge-litert",
+    "ai-edge-quantizer",
     "playwright",
 )
 
@@ -54,6 +55,7 @@ def build(
     cells: Sequence[Cell],
     seed: int,
     seconds: float,
+    calibration: dict[str, Any] | None = None,
     preprocessing: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A certificate without its version, which publishing gives.
@@ -62,10 +64,12 @@ def build(
         source: {"kind": "recipe", "keras-file" or "function", "name", "sha256"}.
         oracle: how the exact outputs were computed, in words.
         unsupported: formats that cannot express the model, with the operations in the way.
+        calibration: the rows that ranges of activations were found on.
         preprocessing: path and signature of the part that was split off.
     """
     passed = overall(list(cells)) is Status.PASS and not any(c.verdict is Status.FAIL for c in checks)
     parts = {} if preprocessing is None else {"preprocessing": preprocessing}
+    parts |= {} if calibration is None else {"calibration": calibration}
     return {
         **parts,
         "schema": SCHEMA,

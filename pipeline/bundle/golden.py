@@ -49,15 +49,15 @@ def write(root: Path, evidence: Evidence, with_inputs: bool) -> None:
     directory = root / DIRECTORY
     directory.mkdir(parents=True, exist_ok=True)
     rows = choose(evidence)
-    _save(directory / _SAMPLES, _pack(evidence.take(rows), True, rows=rows))
+    save(directory / _SAMPLES, _pack(evidence.take(rows), True, rows=rows))
     whole = _pack(evidence, with_inputs)
     if sum(v.nbytes for v in whole.values()) <= _MAX_BYTES:
-        _save(directory / _ORACLE, whole)
+        save(directory / _ORACLE, whole)
 
 
 def read_samples(root: Path) -> Evidence:
     """The few rows that every bundle has."""
-    return _unpack(_load(root / DIRECTORY / _SAMPLES), None, "the bundle's golden samples")
+    return _unpack(load(root / DIRECTORY / _SAMPLES), None, "the bundle's golden samples")
 
 
 def read_all(root: Path, judged: Judged | None) -> Evidence | None:
@@ -69,7 +69,7 @@ def read_all(root: Path, judged: Judged | None) -> Evidence | None:
     path = root / DIRECTORY / _ORACLE
     if not path.is_file():
         return None
-    arrays = _load(path)
+    arrays = load(path)
     if judged is None and not any(k.startswith("input/") for k in arrays):
         return None
     return _unpack(arrays, judged, "the bundle's golden rows")
@@ -110,7 +110,7 @@ def _unpack(arrays: Tensors, judged: Judged | None, origin: str) -> Evidence:
     return Evidence(judged, under("exact/"), under("reference/"), budgets, alone="alone" in arrays, fixed=fixed)
 
 
-def _save(path: Path, arrays: Tensors) -> None:
+def save(path: Path, arrays: Tensors) -> None:
     """Like `np.savez_compressed`, but with a fixed time stamp: the same arrays give the same bytes."""
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, value in sorted(arrays.items()):
@@ -119,6 +119,12 @@ def _save(path: Path, arrays: Tensors) -> None:
             archive.writestr(zipfile.ZipInfo(f"{name}.npy"), buffer.getvalue(), zipfile.ZIP_DEFLATED)
 
 
-def _load(path: Path) -> Tensors:
+def sample_rows(root: Path) -> np.ndarray:
+    """Places of the samples among all judged rows, ascending."""
+    return load(root / DIRECTORY / _SAMPLES)["rows"]
+
+
+def load(path: Path) -> Tensors:
+    """The arrays of a file."""
     with np.load(path, allow_pickle=False) as archive:
         return {name: archive[name] for name in archive.files}

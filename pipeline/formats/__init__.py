@@ -23,6 +23,7 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import UsageError
+from pipeline.formats.quantized import Quantizer
 from pipeline.signature import Signature
 
 
@@ -45,23 +46,49 @@ class FormatEntry:
         module: what implements it.
         precisions: that it is written at.
         flex: it can hold TensorFlow's own operations, if the user allows that (Select TF).
+        quantizer: what makes artifacts of other precisions than float32 (`pipeline.formats.quantized`).
+        static: precisions that are written with a static batch of one, too.
     """
 
     name: str
     module: str
     precisions: tuple[str, ...]
     flex: bool = False
+    quantizer: str = ""
+    static: tuple[str, ...] = ()
 
     def load(self) -> Format:
         """Import the format's module (and its converter's libraries)."""
         return cast(Format, import_module(self.module))
 
+    def load_quantizer(self) -> Quantizer:
+        """Import what writes its other precisions."""
+        return cast(Quantizer, import_module(self.quantizer))
+
 
 FORMATS: tuple[FormatEntry, ...] = (
     FormatEntry("savedmodel", "pipeline.formats.savedmodel", ("float32",)),
-    FormatEntry("tflite", "pipeline.formats.tflite", ("float32",), flex=True),
-    FormatEntry("onnx", "pipeline.formats.onnx", ("float32",)),
-    FormatEntry("tfjs", "pipeline.formats.tfjs", ("float32",)),
+    FormatEntry(
+        "tflite",
+        "pipeline.formats.tflite",
+        ("float32", "float16", "int8-weights", "int4-weights", "int8-dynamic", "int8", "int8-io", "int16x8"),
+        flex=True,
+        quantizer="pipeline.formats.tflite_quantized",
+        # Microcontrollers and fixed-function accelerators take whole numbers in static shapes.
+        static=("int8", "int8-io"),
+    ),
+    FormatEntry(
+        "onnx",
+        "pipeline.formats.onnx",
+        ("float32", "float16", "int8-dynamic", "int8"),
+        quantizer="pipeline.formats.onnx_quantized",
+    ),
+    FormatEntry(
+        "tfjs",
+        "pipeline.formats.tfjs",
+        ("float32", "float16", "uint8-weights"),
+        quantizer="pipeline.formats.tfjs_quantized",
+    ),
 )
 
 

@@ -107,7 +107,7 @@ def constants(path: Path) -> list[np.ndarray]:
     from onnx import numpy_helper
 
     found = []
-    for graph in _graphs(_load(path).graph):
+    for graph in graphs(_load(path).graph):
         tensors = list(graph.initializer)
         for node in graph.node:
             tensors += [a.t for a in node.attribute if node.op_type == "Constant" and a.name == "value"]
@@ -131,7 +131,7 @@ def foreign(operators: set[str]) -> set[str]:
 def _operators(model: Any) -> set[str]:
     return {
         n.op_type if n.domain in _STANDARD_DOMAINS else f"{n.domain}.{n.op_type}"
-        for graph in _graphs(model.graph)
+        for graph in graphs(model.graph)
         for n in graph.node
     }
 
@@ -143,12 +143,13 @@ def _load(path: Path, weights: bool = True) -> Any:
     return onnx.load(str(path), load_external_data=weights)
 
 
-def _graphs(graph: Any) -> list[Any]:
+def graphs(graph: Any) -> list[Any]:
+    """A graph and those of its loops and branches."""
     found = [graph]
     for node in graph.node:
         for attribute in node.attribute:
             if attribute.HasField("g"):
-                found += _graphs(attribute.g)
+                found += graphs(attribute.g)
     return found
 
 

@@ -15,7 +15,10 @@ _ALIGNED = 4096  # so that a runtime can map the file into memory, as the ONNX d
 
 
 def put_back(model: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Make initializers of the inputs that have these names, transposed where only the transposed weight is read."""
+    """Make initializers of the inputs that have these names, transposed where only the transposed weight is read.
+
+    A weight that the graph has come to read in another form is left out.
+    """
     from onnx import numpy_helper
 
     graph = model.graph
@@ -28,6 +31,8 @@ def put_back(model: Any, weights: Mapping[str, np.ndarray]) -> None:
         for name in node.input:
             readers.setdefault(name, []).append(node)
     for name in sorted(found):
+        if name not in readers:
+            continue
         value = weights[name]
         while len(readers.get(name, ())) == 1 and readers[name][0].op_type == "Transpose":
             node = readers[name][0]

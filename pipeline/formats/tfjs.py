@@ -105,8 +105,8 @@ def foreign(operators: set[str]) -> set[str]:
 
 
 def _convert(capture: Capture, legal: Legalized, saved_model: str, target: Path, remap: bool) -> None:
-    converter = _converter()
-    run_grappler = converter._run_grappler
+    found = converter()
+    run_grappler = found._run_grappler
 
     def without_remap(config: Any, *rest: Any) -> Any:
         optimizers = config.graph_options.rewrite_options.optimizers
@@ -115,16 +115,16 @@ def _convert(capture: Capture, legal: Legalized, saved_model: str, target: Path,
         return run_grappler(config, *rest)
 
     if not remap:
-        converter._run_grappler = without_remap
+        found._run_grappler = without_remap
     try:
         with redirect_stdout(StringIO()):
-            converter.convert_tf_saved_model(saved_model, str(target), control_flow_v2=True)
+            found.convert_tf_saved_model(saved_model, str(target), control_flow_v2=True)
     except Exception as error:
         if refused := _REFUSED.match(str(error)):
             raise unsupported(capture, legal, refused[1].split(", "), "TF.js has no kernel for it") from error
         raise unsupported(capture, legal, [], f"the converter says: {first_line(error)}") from error
     finally:
-        converter._run_grappler = run_grappler
+        found._run_grappler = run_grappler
 
 
 class _StandIn(types.ModuleType):
@@ -136,7 +136,7 @@ class _StandIn(types.ModuleType):
         return None
 
 
-def _converter() -> Any:
+def converter() -> Any:
     """The graph-model converter of tensorflowjs, imported without the packages that it never calls."""
     for name in _STAND_INS:
         if name not in sys.modules and (name.startswith("tensorflowjs.") or importlib.util.find_spec(name) is None):

@@ -12,14 +12,23 @@ _SHARD = 4 << 20  # the converter's; browsers keep files of this size in their c
 
 
 def put_back(path: Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Make constants of the inputs that have these names, in `model.json` and the shards beside it."""
+    """Make constants of the inputs that have these names, in `model.json` and the shards beside it.
+
+    A weight that the graph has come to read in another form is left out.
+    """
     if not weights:
         return
     file = path / "model.json"
     model = json.loads(file.read_text())
     inputs = model["signature"]["inputs"]
     model["signature"]["inputs"] = {k: t for k, t in inputs.items() if t["name"].split(":")[0] not in weights}
-    found = [node for node in model["modelTopology"]["node"] if node["name"] in weights]
+    topology = model["modelTopology"]
+    called = [function["nodeDef"] for function in topology.get("library", {}).get("function", [])]
+    read = {
+        source.split(":")[0] for nodes in (topology["node"], *called) for n in nodes for source in n.get("input", ())
+    }
+    topology["node"] = [n for n in topology["node"] if n["name"] not in weights or n["name"] in read]
+    found = [node for node in topology["node"] if node["name"] in weights]
     for node in found:
         shape = {"dim": [{"size": str(size)} for size in weights[node["name"]].shape]}
         node["op"] = "Const"

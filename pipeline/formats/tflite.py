@@ -111,7 +111,7 @@ def _convert(legal: Legalized, root: Path, flex: bool) -> bytes:
 
 def signature(path: Path) -> Signature:
     """The default signature of the file; a dimension is dynamic where its shape signature says -1."""
-    model = _model(path)
+    model = model_of(path)
     graph = model.subgraphs[0]
     for definition in model.signatureDefs or []:
         if _text(definition.signatureKey) == DEFAULT_SIGNATURE:
@@ -125,7 +125,7 @@ def signature(path: Path) -> Signature:
 
 def constants(path: Path) -> list[np.ndarray]:
     """Float buffers of all subgraphs."""
-    model = _model(path)
+    model = model_of(path)
     kinds: dict[int, np.dtype[Any]] = {0: np.dtype("float32"), 1: np.dtype("float16"), 10: np.dtype("float64")}
     found = []
     for graph in model.subgraphs:
@@ -143,7 +143,7 @@ def operators(path: Path) -> set[str]:
 
     names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
     found = set()
-    for code in _model(path).operatorCodes:
+    for code in model_of(path).operatorCodes:
         builtin = max(code.builtinCode, code.deprecatedBuiltinCode)
         found.add(f"CUSTOM:{_text(code.customCode)}" if code.customCode else names[builtin])
     return found
@@ -154,7 +154,8 @@ def foreign(operators: set[str]) -> set[str]:
     return {op for op in operators if op.startswith("CUSTOM:")}
 
 
-def _model(path: Path) -> Any:
+def model_of(path: Path) -> Any:
+    """The FlatBuffer as objects."""
     from ai_edge_litert import schema_py_generated as schema
 
     return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.signature import Signature, TensorSpec
+
+_WHOLE_IO = "int8-io"  # whose inputs and outputs are whole numbers, too
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class Check:
 def check_signature(artifact: Artifact, captured: Signature) -> Check:
     """The artifact's own declaration equals the capture's, by name."""
     wanted = captured.with_batch(1) if artifact.variant == "batch1" else captured
+    if artifact.precision == _WHOLE_IO:
+        wanted = replace(wanted, inputs=tuple(map(_whole, wanted.inputs)), outputs=tuple(map(_whole, wanted.outputs)))
     # Where only the batch is open, every other size is one number, which a converter may know and the trace may not.
     # So is one that follows the batch, once that is fixed; that the others are as they should be is seen when it runs.
     closed = artifact.variant == "batch1" or all(None not in t.shape[1:] for t in wanted.inputs)
@@ -64,6 +68,10 @@ def check_operators(artifact: Artifact, operators: set[str], foreign: set[str]) 
     return Check(
         "builtin-ops", artifact.label, Status.FAIL if foreign else Status.PASS, reason, {"operators": sorted(operators)}
     )
+
+
+def _whole(spec: TensorSpec) -> TensorSpec:
+    return replace(spec, dtype="int8") if spec.dtype.startswith("float") else spec
 
 
 def _differences(

@@ -55,23 +55,32 @@ def from_dataset(dataset: Dataset, signature: Signature) -> Judged:
     Raises:
         UsageError: the model does not take the dataset's samples.
     """
+    labels = dataset.y_test.astype(np.int64) if dataset.classes else None
+    return from_samples(dataset.x_test, labels, signature, f"the test set of {dataset.name}")
+
+
+def from_samples(x: np.ndarray, labels: np.ndarray | None, signature: Signature, origin: str) -> Judged:
+    """Samples of a dataset, and awkward rows, for a model with one input.
+
+    Raises:
+        UsageError: the model does not take them.
+    """
+    name = origin.rpartition(" of ")[2]
     if len(signature.inputs) != 1:
         raise UsageError(
-            f"The dataset {dataset.name} has one input per sample, the model takes {len(signature.inputs)}.",
+            f"The dataset {name} has one input per sample, the model takes {len(signature.inputs)}.",
             "Give inputs by name in an .npz file with --data.",
         )
     spec = signature.inputs[0]
-    x = dataset.x_test
     free = [size for size in spec.shape[1:] if size is not None]
     if len(free) != len(spec.shape) - 1 or int(np.prod(free)) != int(np.prod(x.shape[1:])):
         raise UsageError(
-            f"The model takes {_shape(spec)}, a sample of {dataset.name} is {list(x.shape[1:])}.",
+            f"The model takes {_shape(spec)}, a sample of {name} is {list(x.shape[1:])}.",
             "Give matching inputs in an .npz file with --data.",
         )
     rows = x.reshape(len(x), *free)
     rows = np.round(255 * rows).astype(spec.dtype) if spec.dtype == "uint8" else rows.astype(spec.dtype)
-    labels = dataset.y_test.astype(np.int64) if dataset.classes else None
-    return with_awkward({spec.name: rows}, labels, f"the test set of {dataset.name}")
+    return with_awkward({spec.name: rows}, labels, origin)
 
 
 def from_arrays(arrays: Tensors, labels: np.ndarray | None, signature: Signature, origin: str) -> Judged:

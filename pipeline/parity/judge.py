@@ -17,14 +17,15 @@ from pipeline.parity import measure
 from pipeline.parity.budget import FLOAT32_BITS, Budget, class_name, float_bits, may_be_coarse
 from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
 from pipeline.parity.verdict import Judgement, inconclusive, judge_outputs, label_flips
+from pipeline.precisions import FLOAT32
 from pipeline.runtimes import RUNTIMES, RuntimeEntry
 from pipeline.runtimes.worker import Worker
 
 # Rows per call for the full set; the smaller batches and the repeated run are judged on a few rows each.
 FULL_BATCH = 500
-_SMALL_BATCHES = (1, 3)
-_SMALL_ROWS = 9
-_REPEAT_ROWS = 500
+SMALL_BATCHES = (1, 3)
+SMALL_ROWS = 9
+REPEAT_ROWS = 500
 # Rows per call for other sizes of the dynamic dimensions.
 OTHER_BATCH = 3
 _AT_A_TIME = 2
@@ -102,6 +103,8 @@ def _passes(outputs: Tensors, evidence: Evidence, name: str) -> bool:
 
 
 Start = Callable[[RuntimeEntry], Worker]
+# Judges a cell of reduced precision, whose artifact is activated (`pipeline.parity.judge_reduced`).
+JudgeReduced = Callable[[Cell, Artifact, Evidence, Worker], Cell]
 
 
 def judge(
@@ -112,6 +115,7 @@ def judge(
     seed: int,
     start: Start,
     progress: Callable[[Cell], None] | None = None,
+    judge_reduced: JudgeReduced | None = None,
 ) -> list[Cell]:
     """All cells of some artifacts in some runtimes, in the order of `entries`.
 
@@ -119,12 +123,11 @@ def judge(
         root: the bundle's directory.
         start: returns a worker for an entry, which is closed here (`runtimes.early_start`).
         progress: told each cell when it is judged, from several threads.
+        judge_reduced: for artifacts of other precisions than float32.
     """
     regular = evidence.judged.regular
-    samples = {
-        limit: evidence.take(_sample(evidence.judged, limit, seed))
-        for limit in {e.sample for e in entries if 0 < e.sample < regular}
-    }
+    limits = {e.rows(a) for e in entries for a in artifacts if e.reads(a)}
+    samples = {n: evidence.take(_sample(evidence.judged, n, seed)) for n in limits if 0 < n < regular}
 
     def run(entry: RuntimeEntry) -> list[Cell]:
         mine = [a for a in artifacts if entry.reads(a)]
@@ -133,8 +136,8 @@ def judge(
             return cells
         with start(entry) as worker:
             for artifact in mine:
-                rows = samples.get(entry.sample, evidence)
-                cells.append(_judge_cell(root, artifact, entry, rows, regular, worker, seed))
+                rows = samples.get(entry.rows(artifact), evidence)
+                cells.append(_judge_cell(root, artifact, entry, rows, regular, worker, seed, judge_reduced))
                 if progress:
                     progress(cells[-1])
         return cells
@@ -175,7 +178,14 @@ def _sample(judged: Judged, limit: int, seed: int) -> np.ndarray:
 
 
 def _judge_cell(
-    root: Path, artifact: Artifact, entry: RuntimeEntry, evidence: Evidence, population: int, worker: Worker, seed: int
+    root: Path,
+    artifact: Artifact,
+    entry: RuntimeEntry,
+    evidence: Evidence,
+    population: int,
+    worker: Worker,
+    seed: int,
+    judge_reduced: JudgeReduced | None,
 ) -> Cell:
     cell = Cell(
         format=artifact.format,
@@ -196,6 +206,8 @@ def _judge_cell(
             if not may_be_coarse(entry.device):
                 return replace(cell, verdict=Status.FAIL, reason=_TOO_COARSE.format(bits))
             evidence = evidence.coarser(bits)
+        if artifact.precision != FLOAT32 and judge_reduced is not None:
+            return judge_reduced(cell, artifact, evidence, worker)
         return _run(cell, artifact, evidence, worker)
     except RuntimeUnavailable as error:
         return replace(cell, verdict=Status.NOT_RUN, reason=str(error), samples=0)
@@ -217,7 +229,7 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
     cell = _record(cell, found, evidence, outputs, seconds)
     if cell.verdict is Status.FAIL:
         return cell
-    head = np.arange(min(_REPEAT_ROWS if full > 1 else _SMALL_ROWS, judged.rows))
+    head = np.arange(min(REPEAT_ROWS if full > 1 else SMALL_ROWS, judged.rows))
     again, _ = worker.infer(judged.take(head), full)
     same = again.keys() == outputs.keys() and all(
         np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
@@ -225,8 +237,8 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
     cell = replace(cell, repeat_equal=same, batches=(full,))
     if not same:
         return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
-    for batch in _SMALL_BATCHES if full > 1 else ():
-        few = evidence.take(np.arange(min(_SMALL_ROWS, judged.regular)))
+    for batch in SMALL_BATCHES if full > 1 else ():
+        few = evidence.take(np.arange(min(SMALL_ROWS, judged.regular)))
         small, _ = worker.infer(few.judged.tensors, batch)
         verdict = judge_outputs(small, few.exact, few.reference, few.budgets)
         if verdict.status is Status.FAIL:
@@ -250,9 +262,9 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
     values: dict[str, Any] = {
         "verdict": found.status,
         "reason": found.reason,
-        "max_abs_error": _number(found.max_abs_error),
-        "ulp_error": _number(found.ulp_error),
-        "budget_ulp": _number(found.budget_ulp),
+        "max_abs_error": number(found.max_abs_error),
+        "ulp_error": number(found.ulp_error),
+        "budget_ulp": number(found.budget_ulp),
         "histogram": measure.histogram(found.errors_ulp),
         "seconds": round(seconds, 4),
     }
@@ -301,6 +313,6 @@ def scores(value: np.ndarray) -> np.ndarray:
     return value if value.shape[1] > 1 else np.concatenate([1 - value, value], axis=1)
 
 
-def _number(value: float) -> float | None:
+def number(value: float) -> float | None:
     """JSON has no infinity; an infinite error's reason says what happened."""
     return float(value) if np.isfinite(value) else None

@@ -51,7 +51,7 @@ def judge_outputs(
         reference: TensorFlow's float32 outputs on the same rows: where they are not finite, nothing is required.
         budgets: per float output, on the same rows.
     """
-    if problem := _contract_problem(actual, exact):
+    if problem := contract_problem(actual, exact):
         return _fail(problem)
     errors, worst, max_abs = None, (-1.0, 0.0, 0.0), 0.0
     for name, truth in exact.items():
@@ -121,7 +121,8 @@ def label_flips(actual: np.ndarray, exact: np.ndarray, budget: Budget) -> tuple[
     return len(flipped), int(np.count_nonzero(margin <= allowed))
 
 
-def _contract_problem(actual: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]) -> str:
+def contract_problem(actual: Mapping[str, np.ndarray], exact: Mapping[str, np.ndarray]) -> str:
+    """What outputs have wrong names, lengths or kinds of dtype; empty if none."""
     if set(actual) != set(exact):
         return f"outputs are named {sorted(actual)}, expected {sorted(exact)}"
     for name, truth in exact.items():

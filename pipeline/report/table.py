@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipeline.cells import Cell, Status
-from pipeline.report import view
+from pipeline.report import pareto, view
 
 _STYLES = {
     Status.PASS: "green",
@@ -71,6 +71,9 @@ class Matrix:
         yield Text()
         yield self._table(options.max_width, ascii_only)
         yield Text()
+        if (precisions := pareto.table(self.certificate, ascii_only)) is not None:
+            yield precisions
+            yield Text()
         yield from self._below(ascii_only)
 
     def _header(self, ascii_only: bool) -> RenderResult:

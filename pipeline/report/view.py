@@ -7,6 +7,7 @@ from typing import Any
 
 from pipeline.cells import Cell, Status
 from pipeline.errors import Obstacle
+from pipeline.precisions import FLOAT32
 from pipeline.signature import TensorSpec
 
 SYMBOLS = {
@@ -20,6 +21,7 @@ FORMATS = {"savedmodel": "SavedModel", "tflite": "TFLite", "tfjs": "TensorFlow.j
 RUNTIMES = {
     "tensorflow": "TensorFlow",
     "litert": "LiteRT",
+    "litert-reference": "LiteRT, reference kernels",
     "tflite-flex": "TensorFlow Lite with Flex",
     "onnxruntime": "ONNX Runtime",
     "litert-arm64": "LiteRT on ARM64",
@@ -132,7 +134,7 @@ def samples(cell: Cell) -> str:
 def remark(cell: Cell) -> str:
     """The reason of the verdict, and what a reader of a PASS should still know."""
     parts = [_sentence(printable(cell.reason))] if cell.reason else []
-    if cell.verdict is Status.PASS and cell.label_flips:
+    if cell.verdict is Status.PASS and cell.label_flips and cell.quantization is None:
         ties = "a near-tie" if cell.label_flips == 1 else "all near-ties"
         if cell.near_ties < cell.label_flips:
             ties = plural(cell.near_ties, "near-tie")
@@ -223,6 +225,7 @@ def unsupported(certificate: dict[str, Any]) -> list[tuple[str, list[Obstacle]]]
             [Obstacle(o["op"], tuple(o["layers"]), o["reason"], o["advice"]) for o in entry["obstacles"]],
         )
         for entry in certificate.get("unsupported", [])
+        if entry["precision"] == FLOAT32  # of the others there is the format itself
     ]
 
 

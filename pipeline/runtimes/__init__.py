@@ -9,9 +9,16 @@ from importlib import import_module
 
 from pipeline.artifact import Artifact
 from pipeline.errors import UsageError
+from pipeline.precisions import FLOAT32, PRECISIONS
 from pipeline.runtimes import emulated
 from pipeline.runtimes.base import Runtime
 from pipeline.runtimes.worker import Worker
+
+# Where a reduced precision is optional, a sample shows that the runtime computes what the file says.
+_REDUCED_ROWS = 500
+_FIXED = ("int8", "int8-io", "int16x8")
+# JavaScript gives a model its inputs as floats.
+_FLOAT_IO = tuple(p.name for p in PRECISIONS if p.name not in ("int8-io", "int16x8"))
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,7 @@ class RuntimeEntry:
         own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
         emulated: on a processor in software, in a Python of its own; only where it is asked for by name, never timed.
+        precisions: of the files that it reads, where it is not for all.
     """
 
     name: str
@@ -47,6 +55,7 @@ class RuntimeEntry:
     static: bool = False
     emulated: bool = False
     own_variant: bool = False
+    precisions: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -58,8 +67,16 @@ class RuntimeEntry:
             return False
         if self.own_variant and artifact.variant != self.device:
             return False
+        if self.precisions and artifact.precision not in self.precisions:
+            return False
         dynamic = any(None in tensor.shape for tensor in artifact.signature.inputs)
         return not (self.static and (dynamic or artifact.flex))
+
+    def rows(self, artifact: Artifact) -> int:
+        """Judge at most this many dataset samples of an artifact (0: all): one precision shows what a runtime does."""
+        if artifact.precision == FLOAT32 or self.required:
+            return self.sample
+        return min(self.sample or _REDUCED_ROWS, _REDUCED_ROWS)
 
     def start(self) -> Worker:
         """Its process."""
@@ -86,6 +103,7 @@ def _in_browsers(
             sample=sample,
             static=static,
             own_variant=own_variant,
+            precisions=_FLOAT_IO if device in ("wasm", "webgl") else (FLOAT32,),
         )
         for device, sample in samples.items()
     )
@@ -102,6 +120,7 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "cpu", slow_start=True),
     RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu", required=False),
     RuntimeEntry("litert", "pipeline.runtimes.litert", "tflite", "cpu"),
+    RuntimeEntry("litert-reference", "pipeline.runtimes.litert_reference", "tflite", "cpu", False, precisions=_FIXED),
     RuntimeEntry("tflite-flex", "pipeline.runtimes.tflite_flex", "tflite", "cpu", flex=True),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "cpu"),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),

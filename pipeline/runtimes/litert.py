@@ -20,7 +20,13 @@ WITHOUT_FLEX = "Select TensorFlow op"
 
 
 class Runtime:
-    """The LiteRT interpreter, by signature names, resized where an input's shape changes."""
+    """The LiteRT interpreter, by signature names, resized where an input's shape changes.
+
+    Floats for an input of whole numbers are quantized with the scale that the file gives, as an application would do
+    it, and outputs of whole numbers are widened again.
+    """
+
+    kernels = "xnnpack"
 
     def __init__(self, device: str) -> None:
         if device != "cpu":
@@ -36,16 +42,21 @@ class Runtime:
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
         """Load the `.tflite` file; refuses one without the default signature."""
         threads = os.cpu_count() or 1
-        self._interpreter = self._create(model_path=str(path), num_threads=threads)
+        self._interpreter = self._load(str(path), threads)
         signatures = self._interpreter.get_signature_list()
         if DEFAULT_SIGNATURE not in signatures:
             raise ValueError(f"the file has no signature '{DEFAULT_SIGNATURE}', only {sorted(signatures)}")
         runner = self._interpreter.get_signature_runner(DEFAULT_SIGNATURE)
         self._inputs = {n: d["index"] for n, d in runner.get_input_details().items()}
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
+        self._given = {n: _scale(d) for n, d in runner.get_input_details().items()}
+        self._taken = {n: _scale(d) for n, d in runner.get_output_details().items()}
         self._static = all(None not in t.shape for t in artifact.signature.inputs)
         self._shapes = {}
-        return {**self._versions, "kernels": "xnnpack", "threads": threads, "precision": "float32"}
+        return {**self._versions, "kernels": self.kernels, "threads": threads, "precision": "float32"}
+
+    def _load(self, path: str, threads: int) -> Any:
+        return self._create(model_path=path, num_threads=threads)
 
     def infer(self, inputs: Mapping[str, np.ndarray], batch: int) -> Tensors:
         """Run by the signature's names."""
@@ -62,10 +73,34 @@ class Runtime:
             self._interpreter.allocate_tensors()
             self._shapes = shapes
         for name, value in rows.items():
-            self._interpreter.set_tensor(self._inputs[name], value)
+            self._interpreter.set_tensor(self._inputs[name], _quantize(value, self._given[name]))
         self._interpreter.invoke()
-        return {name: self._interpreter.get_tensor(index) for name, index in self._outputs.items()}
+        return {n: _dequantize(self._interpreter.get_tensor(i), self._taken[n]) for n, i in self._outputs.items()}
 
     def deactivate(self) -> None:
         """Free the interpreter's arena."""
         self._interpreter = None
+
+
+# The dtype of a tensor of whole numbers, its step and its zero; None of any other tensor.
+_Scale = tuple[Any, float, int] | None
+
+
+def _scale(detail: Mapping[str, Any]) -> _Scale:
+    step, zero = detail["quantization"]
+    return (detail["dtype"], float(step), int(zero)) if step else None
+
+
+def _quantize(value: np.ndarray, scale: _Scale) -> np.ndarray:
+    if scale is None or value.dtype.kind != "f":
+        return value
+    kind, step, zero = scale
+    limits = np.iinfo(kind)
+    return np.clip(np.rint(value / np.float32(step)) + zero, limits.min, limits.max).astype(kind)
+
+
+def _dequantize(value: np.ndarray, scale: _Scale) -> np.ndarray:
+    if scale is None or value.dtype.kind == "f":
+        return value
+    _, step, zero = scale
+    return (value.astype(np.int32) - zero).astype(np.float32) * np.float32(step)

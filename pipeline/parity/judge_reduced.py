@@ -1,0 +1,190 @@
+"""Run one cell of reduced precision, and judge it twice: what the precision costs, and what the runtime makes of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
+
+from pipeline.artifact import Artifact
+from pipeline.cells import Cell, Status
+from pipeline.parity import measure
+from pipeline.parity.budget import FLOAT32_BITS, float_bits
+from pipeline.parity.inputs import Tensors
+from pipeline.parity.judge import (
+    FULL_BATCH,
+    OTHER_BATCH,
+    REPEAT_ROWS,
+    SMALL_BATCHES,
+    SMALL_ROWS,
+    Evidence,
+    classifier,
+    compare,
+    number,
+    scores,
+)
+from pipeline.parity.quantization import METHOD, cost
+from pipeline.parity.reduced import Arithmetic, Reduced, arithmetic
+from pipeline.parity.verdict import contract_problem, judge_outputs
+from pipeline.runtimes.worker import Worker
+
+_UNLIKE = "the runtime does not compute what the file says"
+
+
+def judge_reduced(
+    cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker, *, expected: Mapping[str, Reduced], gate: float
+) -> Cell:
+    """The cell with its verdict.
+
+    Args:
+        cell: as far as it is known.
+        evidence: the model's own, in float32's budgets.
+        worker: with the artifact activated.
+        expected: by artifact label. Answers in whole numbers are added to it, or compared where it has some.
+        gate: share of float32's accuracy that must be kept.
+    """
+    dynamic = artifact.signature.dynamic_batch
+    batch = FULL_BATCH if dynamic and not evidence.alone else 1
+    judged = evidence.judged
+    outputs, seconds = worker.infer(judged.tensors, batch)
+    if problem := _malformed(outputs, evidence):
+        return replace(cell, verdict=Status.FAIL, reason=problem)
+    cell = _with_cost(cell, outputs, evidence, gate)
+    cell = replace(cell, seconds=round(seconds, 4), batches=(batch,))
+    if cell.verdict is Status.FAIL:
+        return cell
+    head = np.arange(min(REPEAT_ROWS if batch > 1 else SMALL_ROWS, judged.rows))
+    again, _ = worker.infer(judged.take(head), batch)
+    cell = replace(cell, repeat_equal=all(np.array_equal(v, outputs[n][head]) for n, v in again.items()))
+    if not cell.repeat_equal:
+        return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
+    for other in evidence.sizes if dynamic else ():
+        answers, _ = worker.infer(other.judged.tensors, OTHER_BATCH)
+        if problem := _malformed(answers, other):
+            return replace(cell, verdict=Status.FAIL, reason=f"with inputs of another size: {problem}")
+    return _as_the_file_says(cell, artifact, expected.get(artifact.label), worker, batch)
+
+
+def _malformed(outputs: Tensors, evidence: Evidence) -> str:
+    """What is wrong with outputs apart from their accuracy."""
+    if problem := contract_problem(outputs, evidence.exact):
+        return problem
+    regular = evidence.judged.regular
+    for name, value in outputs.items():
+        wanted = evidence.reference[name]
+        if value.dtype.kind == "f" and np.any(~np.isfinite(value[:regular]) & np.isfinite(wanted[:regular])):
+            return f"output '{name}' is not finite where TensorFlow's is"
+    return ""
+
+
+def _with_cost(cell: Cell, outputs: Tensors, evidence: Evidence, gate: float) -> Cell:
+    regular, labels = evidence.judged.regular, evidence.judged.labels
+    name = classifier(evidence.exact, labels) or _distribution(evidence.exact)
+    base = {n: v[:regular] for n, v in evidence.reference.items()}
+    ours = {n: v[:regular] for n, v in outputs.items()}
+    if name is not None:
+        base[name], ours[name] = scores(base[name]), scores(ours[name])
+    found = cost(ours, base, name, labels, gate)
+    truth = evidence.exact[name][:regular] if name is not None and labels is not None else None
+    flips = int(np.count_nonzero(ours[name].argmax(-1) != base[name].argmax(-1))) if name is not None else 0
+    return replace(
+        cell,
+        verdict=Status.FAIL if found.reason else Status.PASS,
+        reason=found.reason,
+        max_abs_error=number(found.max_abs_error),
+        accuracy=found.accuracy,
+        accuracy_oracle=None if truth is None else float(np.mean(scores(truth).argmax(-1) == labels)),
+        label_flips=flips,
+        quantization={"cost": found.to_json(), "method": METHOD if found.interval else ""},
+    )
+
+
+def _distribution(exact: Tensors) -> str | None:
+    """An output that is a distribution over classes, without labels to say so."""
+    for name, value in exact.items():
+        if value.dtype.kind == "f" and value.ndim == 2 and value.shape[1] > 1:
+            rows = value[np.isfinite(value).all(axis=1)]
+            if len(rows) and np.all(rows >= 0) and np.allclose(rows.sum(axis=1), 1, atol=1e-3):
+                return name
+    return None
+
+
+def _as_the_file_says(cell: Cell, artifact: Artifact, expected: Reduced | None, worker: Worker, batch: int) -> Cell:
+    """The second judgement: against the graph with the file's own weights, and against kernels of the same family."""
+    if expected is None or expected.evidence is None:
+        why = expected.reason if expected else "nothing is known of its weights"
+        return replace(
+            cell, verdict=Status.INCONCLUSIVE, reason=f"What the runtime makes of the file is not judged: {why}."
+        )
+    few, kind = expected.evidence, arithmetic(artifact.format, artifact.precision)
+    if (bits := float_bits(cell.environment)) < FLOAT32_BITS:
+        few = few.coarser(bits)
+    fixed = kind is Arithmetic.FIXED
+    if fixed:  # saturated inputs lie beyond the ranges in the file, and may do anything
+        few = few.take(np.arange(few.judged.regular))
+    answers, _ = worker.infer(expected.evidence.judged.tensors, batch)
+    mine = {name: value[: few.judged.rows] for name, value in answers.items()}
+    found = compare(mine, few)
+    cell = replace(
+        cell,
+        ulp_error=number(found.ulp_error),
+        budget_ulp=number(found.budget_ulp),
+        histogram=measure.histogram(found.errors_ulp),
+        quantization={**(cell.quantization or {}), "arithmetic": str(kind), "rows": few.judged.rows},
+    )
+    if found.status is Status.FAIL:
+        return replace(cell, verdict=Status.FAIL, reason=f"{_UNLIKE}: {found.reason}")
+    for size in SMALL_BATCHES if batch > 1 else ():
+        rows = np.arange(min(SMALL_ROWS, few.judged.regular))
+        small, _ = worker.infer(few.judged.take(rows), size)
+        part = few.take(rows)
+        found = judge_outputs(small, part.exact, part.reference, part.budgets)
+        problem = found.reason or (
+            _beyond_a_quantum(small, {n: v[rows] for n, v in mine.items()}, expected) if fixed else ""
+        )
+        if problem:
+            return replace(cell, verdict=Status.FAIL, reason=f"{_UNLIKE}, in batches of {size}: {problem}")
+        cell = replace(cell, batches=(size, *cell.batches))
+    if fixed:
+        family = str(cell.environment.get("kernels", cell.runtime))
+        known = expected.answers.setdefault(family, mine)
+        if problem := _beyond_a_quantum(mine, known, expected):
+            return replace(
+                cell, verdict=Status.FAIL, reason=f"unlike the same kernels ({family}) at the export: {problem}"
+            )
+        apart = {other: round(_quanta(mine, theirs, expected), 2) for other, theirs in expected.answers.items()}
+        apart.pop(family)
+        cell = replace(cell, quantization={**(cell.quantization or {}), "kernels": family, "quanta_apart": apart})
+    if reason := _says_nothing(few):
+        return replace(cell, verdict=Status.INCONCLUSIVE, reason=reason)
+    return cell
+
+
+def _beyond_a_quantum(ours: Tensors, theirs: Tensors, expected: Reduced) -> str:
+    """Where whole numbers differ by more than one: a value in the middle of two may be rounded to either."""
+    apart = _quanta(ours, theirs, expected)
+    return f"outputs differ by {apart:.3g} steps, one is what rounding allows" if apart > 1.01 else ""
+
+
+def _quanta(ours: Tensors, theirs: Tensors, expected: Reduced) -> float:
+    """The largest difference in steps of the outputs; 0 of outputs that have none."""
+    return max(
+        (
+            float(np.max(np.abs(ours[n].astype(np.float64) - theirs[n]), initial=0.0)) / step
+            for n, step in expected.quanta.items()
+            if step > 0
+        ),
+        default=0.0,
+    )
+
+
+def _says_nothing(few: Evidence) -> str:
+    for name, budget in few.budgets.items():
+        truth = few.exact[name][: few.judged.regular]
+        if name in few.fixed or len(truth) < 2:
+            continue
+        spread = float(np.nanmax(np.ptp(truth.reshape(len(truth), -1), axis=0), initial=0.0))
+        if spread <= 2 * budget.limit * float(measure.ulp(budget.scales[: budget.regular].max())):
+            return f"output '{name}' varies by no more than this arithmetic may err, so that agreement says nothing"
+    return ""

@@ -1,0 +1,126 @@
+"""Reduced precisions of a bundle: written from its float32 artifacts, checked weight by weight, and what to expect."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from pipeline import formats
+from pipeline.artifact import Artifact
+from pipeline.calibration import Calibration
+from pipeline.capture import Capture
+from pipeline.errors import LegalizationError, ModelError, Obstacle
+from pipeline.formats import FormatEntry
+from pipeline.legalize import legalize
+from pipeline.parity import contract, reduced, stored_weights
+from pipeline.parity.contract import Check
+from pipeline.parity.judge import Evidence
+from pipeline.parity.reduced import Reduced
+from pipeline.precisions import FLOAT32, named
+from pipeline.progress import Observer
+from pipeline.writing import Refusal
+
+Plan = Mapping[str, Sequence[str]]
+
+
+def is_calibrated(plan: Plan) -> bool:
+    """Whether a precision of a plan fixes ranges of activations."""
+    return any(named(name).calibrated for names in plan.values() for name in names)
+
+
+def write(
+    plan: Plan,
+    root: Path,
+    base: Sequence[Artifact],
+    calibration: Calibration | None,
+    observer: Observer,
+    model: str,
+) -> tuple[list[Artifact], list[Refusal]]:
+    """Write the precisions of a plan below `root`, each from the float32 artifact of its format.
+
+    Raises:
+        ModelError: a precision that no format can be written at.
+    """
+    artifacts: list[Artifact] = []
+    refusals: list[Refusal] = []
+    for entry in formats.FORMATS:
+        own = [artifact for artifact in base if artifact.format == entry.name]
+        for precision in plan.get(entry.name, ()):
+            if precision == FLOAT32 or not own:
+                continue
+            observer.stage(model, f"writing {entry.name} {precision}")
+            try:
+                artifacts += _write(entry, own, root, precision, calibration)
+            except LegalizationError as error:
+                refusals.append(Refusal(entry.name, precision, error.obstacles))
+                observer.notice(f"{entry.name} {precision} is UNSUPPORTED: {refusals[-1].reason}")
+    there = {artifact.precision for artifact in artifacts}
+    for precision in dict.fromkeys(refusal.precision for refusal in refusals):
+        if precision not in there:
+            why = " ".join(f"{r.format}: {r.reason}" for r in refusals if r.precision == precision)
+            raise ModelError(
+                f"No format can be written at {precision}. {why}", f"Leave {precision} out of --precision."
+            )
+    return artifacts, refusals
+
+
+def _write(
+    entry: FormatEntry, own: Sequence[Artifact], root: Path, precision: str, calibration: Calibration | None
+) -> list[Artifact]:
+    if own[0].flex:
+        reason = "its float32 file holds TensorFlow's own operations, which know no other precision"
+        raise LegalizationError.of(entry.name, [Obstacle("", (), reason, "Leave out --allow-flex.")])
+    module = entry.load_quantizer()
+    samples = calibration.tensors if calibration is not None and named(precision).calibrated else None
+    chosen = [a for a in own if not a.variant or precision in entry.static]
+    return [module.write(artifact, root, precision, samples) for artifact in chosen]
+
+
+def check(root: Path, captured: Capture, artifacts: Sequence[Artifact], base: Sequence[Artifact]) -> list[Check]:
+    """Signature, operations and weights of each file of reduced precision below `root`."""
+    checks = []
+    for artifact in artifacts:
+        entry, own = _entry(artifact), _base(artifact, base)
+        module, quantizer = entry.load(), entry.load_quantizer()
+        operators = module.operators(artifact.locate(root))
+        held, whole = quantizer.stored(artifact.locate(root)), quantizer.stored(own.locate(root))
+        checks.append(contract.check_signature(artifact, captured.signature))
+        checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
+        checks.append(stored_weights.check_stored(artifact.label, whole, held))
+    return checks
+
+
+def expect(
+    root: Path,
+    captured: Capture,
+    artifacts: Sequence[Artifact],
+    base: Sequence[Artifact],
+    evidence: Evidence,
+    rows: np.ndarray,
+    calibration: Calibration | None,
+) -> dict[str, Reduced]:
+    """By artifact label, what a runtime must answer.
+
+    Args:
+        rows: places of the judged rows to answer, ascending.
+    """
+    found: dict[str, Reduced] = {}
+    samples = None if calibration is None else calibration.tensors
+    for artifact in artifacts:
+        quantizer, own = _entry(artifact).load_quantizer(), _base(artifact, base)
+        held, whole = quantizer.stored(artifact.locate(root)), quantizer.stored(own.locate(root))
+        legal = legalize(captured, artifact.format)
+        made = reduced.expect(captured, legal, artifact, whole, held, evidence, rows, samples)
+        made.quanta.update(quantizer.quanta(artifact.locate(root)))
+        found[artifact.label] = made
+    return found
+
+
+def _entry(artifact: Artifact) -> FormatEntry:
+    return next(entry for entry in formats.FORMATS if entry.name == artifact.format)
+
+
+def _base(artifact: Artifact, base: Sequence[Artifact]) -> Artifact:
+    return next(a for a in base if (a.format, a.variant, a.precision) == (artifact.format, artifact.variant, FLOAT32))
