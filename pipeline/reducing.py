@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -107,14 +108,17 @@ def expect(
         rows: places of the judged rows to answer, ascending.
     """
     found: dict[str, Reduced] = {}
+    answered: dict[tuple[object, ...], Reduced] = {}  # variants hold the same weights
     samples = None if calibration is None else calibration.tensors
     for artifact in artifacts:
         quantizer, own = _entry(artifact).load_quantizer(), _base(artifact, base)
         held, whole = quantizer.stored(artifact.locate(root)), quantizer.stored(own.locate(root))
-        legal = legalize(captured, artifact.format)
-        made = reduced.expect(captured, legal, artifact, whole, held, evidence, rows, samples)
-        made.quanta.update(quantizer.quanta(artifact.locate(root)))
-        found[artifact.label] = made
+        key = (artifact.format, reduced.arithmetic(artifact.format, artifact.precision), stored_weights.identity(held))
+        if key not in answered:
+            legal = legalize(captured, artifact.format)
+            answered[key] = reduced.expect(captured, legal, artifact, whole, held, evidence, rows, samples)
+        steps = quantizer.quanta(artifact.locate(root))
+        found[artifact.label] = replace(answered[key], quanta=steps, answers={})
     return found
 
 

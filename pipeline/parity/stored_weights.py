@@ -71,6 +71,11 @@ def _problem(exact: np.ndarray, held: Stored) -> str:
     return ""
 
 
+def identity(held: Mapping[str, Stored]) -> bytes:
+    """A digest of the constants of a file, whatever their order."""
+    return b"".join(sorted(digest(entry.values) for entry in held.values()))
+
+
 def replacements(
     constants: Sequence[Constant], base: Mapping[str, Stored], reduced: Mapping[str, Stored]
 ) -> tuple[dict[bytes, np.ndarray], list[str]]:

@@ -114,14 +114,9 @@ def table(certificate: dict[str, Any], ascii_only: bool = False) -> Table | None
     made.add_column("SQNR", justify="right")
     made.add_column("")
     for row in found:
-        made.add_row(
-            row.label,
-            view.size(row.bytes),
-            view.percent(row.figure),
-            change(row),
-            noise(row),
-            "smallest for its accuracy" if row.best else "",
-        )
+        figures = [row.label, view.size(row.bytes), view.percent(row.figure), change(row), noise(row)]
+        figures.append("smallest for its accuracy" if row.best else "")
+        made.add_row(*(text.replace(view.NOTHING, "-") if ascii_only else text for text in figures))
     return made
 
 

@@ -277,7 +277,7 @@ def test_plots_have_titles_and_tables_have_captions() -> None:
     ids = [a["id"] for _, a in found.tags if a.get("id")]
     assert len(ids) == len(set(ids))
     images = [a for t, a in found.tags if t == "svg" and a.get("role") == "img"]
-    assert len(images) == 8 + 3  # cells; loss, accuracy, learning rate
+    assert len(images) == 8 + 1 + 3  # cells; precisions; loss, accuracy, learning rate
     for image in images:
         assert set((image["aria-labelledby"] or "").split()) <= set(ids)
     tags = [t for t, _ in found.tags]
