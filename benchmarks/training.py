@@ -208,6 +208,8 @@ def main() -> None:
 
     frameworks.load()
     race, data = RACES[options.race], datasets.load("mnist")
+    if data.substitute:
+        parser.error(data.notice)
     if options.side == "isomer":
         diary, model = isomer(race, data, options.seed)
     else:

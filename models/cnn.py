@@ -1,6 +1,7 @@
 """cnn: three small convolutions with batch normalization, then one hidden layer with dropout. At least 99.4 % on MNIST.
 
-Normalizing after the pooling leaves a quarter as many values to normalize as before it.
+Normalizing after the pooling leaves a quarter as many values to normalize as before it. The statistics that inference
+uses remember ten batches, not Keras' hundred: an epoch of a small set has fewer.
 """
 
 import keras
@@ -21,7 +22,7 @@ def build():
         x = layers.Conv2D(filters, 3, use_bias=False, name=f"conv_{block}")(x)
         if block < 3:
             x = layers.MaxPooling2D(2, name=f"pool_{block}")(x)
-        x = layers.BatchNormalization(name=f"norm_{block}")(x)
+        x = layers.BatchNormalization(momentum=0.9, name=f"norm_{block}")(x)
         x = layers.ReLU(name=f"relu_{block}")(x)
     x = layers.Flatten(name="features")(x)
     x = layers.Dropout(0.4, name="dropout_1")(x)

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from pipeline.datasets import Dataset
     from pipeline.recipes import Recipe
     from pipeline.terminal import Terminal
-    from pipeline.workers.cluster import Cluster
-    from pipeline.workers.team import Team
 
 EXIT_FINDINGS = 1
 
@@ -52,13 +50,13 @@ def register(app: typer.Typer, each: Each) -> None:
         """Train recipes; keeps the best epoch's weights and a receipt below runs/."""
 
         def one(name: str, terminal: Terminal) -> int:
-            from pipeline.workers import cluster
+            from pipeline.workers import cluster, command
 
             place = cluster.from_environment()
             if place is None and workers is not None and workers > 1 and folds is None:
                 given = {"data": data, "seed": seed, "epochs": epochs, "runs": runs, "tensorboard": tensorboard}
-                return _launch(name, workers, given, terminal, json)
-            _refuse_contradictions(place, workers, folds)
+                return command.launch(name, workers, given, terminal, json)
+            command.refuse_contradictions(place, workers, folds)
             from pipeline import datasets, recipes, training
 
             recipe = recipes.load(name)
@@ -68,7 +66,7 @@ def register(app: typer.Typer, each: Each) -> None:
             if folds is not None:
                 return _cross_validate(recipe, dataset, folds, seed, epochs, runs, terminal, json)
             directory = training.place(runs, dataset)
-            team = None if place is None else _join(place, recipe, directory, terminal)
+            team = None if place is None else command.join(place, recipe, directory, terminal)
             terminal.stage(recipe.name, f"training on {dataset.name}")
             done = training.train(
                 recipe,
@@ -199,37 +197,6 @@ def register(app: typer.Typer, each: Each) -> None:
             return EXIT_PASS
 
         each(recipes, one, json)
-
-
-def _launch(name: str, workers: int, given: dict[str, Any], terminal: Terminal, json: bool) -> int:
-    """The same command in so many processes, which find each other by TF_CONFIG."""
-    from pipeline.training import TrainingInterrupted
-    from pipeline.workers.launching import launch
-
-    options = [part for key, value in given.items() if value is not None for part in (f"--{key}", str(value))]
-    arguments = ["train", name, *options, *(["--json"] if json else [])]
-    try:
-        return launch(arguments, workers, terminal.out.file, terminal.err.file, terminal.notice)
-    except KeyboardInterrupt:
-        raise TrainingInterrupted("The same command goes on after the last epoch that was completed.") from None
-
-
-def _join(place: Cluster, recipe: Recipe, directory: Path, terminal: Terminal) -> Team:
-    from pipeline.workers.team import Team
-
-    terminal.stage(recipe.name, f"worker {place.index} of {len(place)}, waiting for the others")
-    return Team(place, directory / f".{recipe.name}.backup.npz", terminal.notice)
-
-
-def _refuse_contradictions(place: Cluster | None, workers: int | None, folds: int | None) -> None:
-    from pipeline.errors import UsageError
-
-    if folds is not None and (place is not None or (workers or 1) > 1):
-        raise UsageError("Folds are trained in one process.", "Leave --workers out, and TF_CONFIG unset.")
-    if place is not None and workers not in (None, len(place)):
-        raise UsageError(
-            f"--workers {workers} contradicts TF_CONFIG, which has {len(place)} workers.", "Leave --workers out."
-        )
 
 
 def _cross_validate(

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipeline import datasets, frameworks, recipes, suitability
-from pipeline.checking import architecture, baseline, material, trial
+from pipeline.checking import architecture, baseline, course, material, memory, trial, units
 from pipeline.checking.finding import Checkup, Finding, Result
 from pipeline.checking.subject import Subject
 from pipeline.errors import ModelError, first_line
@@ -52,19 +52,19 @@ def check(recipe: str | Path, *, data: Path | None = None, seed: int = 0, observ
         ("labels", lambda: material.labels(subject)),
         ("output-loss", lambda: architecture.outputs(subject)),
         ("initializer", lambda: architecture.initializers(subject)),
-        ("units-at-start", lambda: trial.units(subject, subject.model, "before training", trial.DEAD_AT_START)),
+        ("units-at-start", lambda: units.find(subject, subject.model, "before training", units.DEAD_AT_START)),
         ("dropout", lambda: architecture.dropout(subject)),
         ("initial-loss", lambda: architecture.initial_loss(subject)),
     ]
     runs: list[trial.Trial] = []
     moving: list[tuple[str, Callable[[], Result]]] = [
-        ("gradients", lambda: trial.gradient_norms(runs[0])),
-        ("learning-rate", lambda: trial.progress(runs[0])),
-        ("memory", lambda: trial.memory(subject)),
-        ("no-progress", lambda: trial.standstill(runs[0])),
+        ("gradients", lambda: course.gradient_norms(runs[0])),
+        ("learning-rate", lambda: course.progress(runs[0])),
+        ("memory", lambda: memory.learn(subject)),
+        ("no-progress", lambda: course.standstill(runs[0])),
         (
             "units-after-trial",
-            lambda: trial.units(subject, runs[0].model, f"after {runs[0].steps} steps", trial.DEAD_LATER),
+            lambda: units.find(subject, runs[0].model, f"after {runs[0].steps} steps", units.DEAD_LATER),
         ),
         ("baseline", lambda: baseline.compare(subject, runs[0])),
     ]

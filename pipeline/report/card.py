@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import describe
-from pipeline.report import pictures, view
+from pipeline.report import means, view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
@@ -183,7 +183,7 @@ def _training(receipt: dict[str, Any] | None) -> str:
     )
     data = receipt["dataset"]
     again = "the same" if restored["equal"] else f"**{view.number(restored['value_reevaluated'])}**"
-    by = "; ".join(f"{what} {escape(how)}" for what, how in pictures.means(receipt))
+    by = "; ".join(f"{what} {escape(how)}" for what, how in means.describe(receipt))
     lines = [
         (
             f"- Data: {escape(data['name'])}{' (substitute)' if data['substitute'] else ''}, {escape(data['origin'])}, "

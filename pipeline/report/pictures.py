@@ -1,4 +1,4 @@
-"""The geometry of a training's pictures: a receipt in, coordinates and SVG paths out. The templates draw them."""
+"""Pictures of what a trained model answers: a receipt in, coordinates and SVG paths out. The templates draw them."""
 
 from __future__ import annotations
 
@@ -9,29 +9,9 @@ from itertools import groupby
 from typing import Any
 
 from pipeline.report import plots, view
-from pipeline.report.plots import Line, Tick
+from pipeline.report.plots import Tick
 
-MOST_LINES = 6
 _SIDE = 240.0
-
-
-@dataclass(frozen=True)
-class Chart:
-    """Lines over the epochs, each with a number for its colour."""
-
-    title: str
-    lines: tuple[tuple[int, Line], ...]
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    best: float | None
-    note: str
-    description: str
-    width: float = 440.0
-    height: float = 250.0
-    left: float = 62.0
-    right: float = 428.0
-    top: float = 14.0
-    bottom: float = 208.0
 
 
 @dataclass(frozen=True)
@@ -73,75 +53,6 @@ class Answers:
     wrong: tuple[Tile, ...]
     wrong_values: tuple[dict[str, Any], ...]
     restored: tuple[tuple[Tile, Tile], ...]
-
-
-def charts(receipt: dict[str, Any]) -> list[Chart]:
-    """Learning rate and gradient norms over the epochs, where they were recorded and say something."""
-    found = []
-    rates = [(e["epoch"], e["learning_rate"]) for e in receipt["epochs"] if e.get("learning_rate") is not None]
-    if rates and max(r for _, r in rates) > 1.001 * min(r for _, r in rates):
-        found.append(_chart("learning rate", {"learning rate": rates}, receipt, log=False, note=""))
-    norms = receipt.get("gradients") or []
-    if norms:
-        layers = list(norms[0])
-        few = layers if len(layers) <= MOST_LINES else [layers[i] for i in _spread(len(layers), MOST_LINES)]
-        series = {
-            layer: [(k + 1, n[layer]) for k, n in enumerate(norms) if n.get(layer, 0) > 0 and math.isfinite(n[layer])]
-            for layer in few
-        }
-        series = {layer: points for layer, points in series.items() if points}
-        note = "On a few training samples at the end of each epoch, dropout at rest."
-        if len(few) < len(layers):
-            note += f" {len(few)} of {len(layers)} layers."
-        if series:
-            found.append(_chart("gradient norm by layer", series, receipt, log=True, note=note))
-    return found
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    return [round(i * (count - 1) / (wanted - 1)) for i in range(wanted)]
-
-
-def _chart(
-    title: str, series: dict[str, list[tuple[int, float]]], receipt: dict[str, Any], log: bool, note: str
-) -> Chart:
-    left, right, top, bottom = Chart.left, Chart.right, Chart.top, Chart.bottom
-    values = [math.log10(v) if log else v for points in series.values() for _, v in points]
-    marks = plots.nice(min(values), max(values))
-    if log:
-        first, last_mark = math.floor(marks[0]), math.ceil(marks[-1])
-        every = max(1, math.ceil((last_mark - first) / 6))
-        marks = [float(k) for k in range(first, last_mark + every, every)]
-    low, high = marks[0], marks[-1]
-    last = max(x for points in series.values() for x, _ in points)
-
-    def x_of(epoch: float) -> float:
-        return (left + right) / 2 if last == 1 else left + (epoch - 1) / (last - 1) * (right - left)
-
-    def y_of(value: float) -> float:
-        return bottom - ((math.log10(value) if log else value) - low) / (high - low) * (bottom - top)
-
-    lines = []
-    for colour, (name, points) in enumerate(series.items()):
-        places = tuple((round(x_of(x), 1), round(y_of(y), 1)) for x, y in points)
-        text = " ".join(f"{x},{y}" for x, y in places)
-        lines.append((colour, Line(name, text, places if len(places) <= 2 else (), places[-1])))
-    every = max(1, math.ceil(last / 10))
-    best = receipt["best_epoch"]
-    ends = "; ".join(f"{name} ends at {view.number(points[-1][1])}" for name, points in series.items())
-    return Chart(
-        title=title,
-        lines=tuple(lines),
-        x_ticks=tuple(Tick(x_of(e), str(e)) for e in range(1, last + 1, every)),
-        y_ticks=tuple(Tick(bottom - (m - low) / (high - low) * (bottom - top), _mark(m, log)) for m in marks),
-        best=x_of(best) if 1 <= best <= last else None,
-        note=note,
-        description=f"{title} over {view.plural(last, 'epoch')}: {ends}.",
-    )
-
-
-def _mark(value: float, log: bool) -> str:
-    return f"{10**value:g}" if log else f"{value:.3g}"
 
 
 def answers(receipt: dict[str, Any]) -> list[Answers]:
@@ -287,38 +198,3 @@ def _scatter(pairs: Sequence[Sequence[float]]) -> Square:
         description=f"Answers over targets for {view.plural(len(pairs), 'test sample')}.",
         note="Target (across) against answer (up); on the line is right.",
     )
-
-
-def means(receipt: dict[str, Any]) -> list[tuple[str, str]]:
-    """(what, how) of the training's means, in words."""
-    given = receipt.get("means")
-    if not given:
-        return []
-    optimizer = {k: v for k, v in given["optimizer"].items() if k != "name"}
-    rate = {k: v for k, v in given["learning_rate"].items() if k != "schedule"}
-    rows = [
-        ("optimizer", f"{given['optimizer']['name']}{_options(optimizer)}"),
-        ("learning rate", f"{given['learning_rate']['schedule']}{_options(rate)}"),
-        ("batch size", str(given["batch_size"])),
-        ("loss", ", ".join(f"{name}: {loss}" for name, loss in given["losses"].items())),
-        ("clipping", ", ".join(f"{name} {value:g}" for name, value in given["clipping"].items())),
-        ("regularizers", ", ".join(f"{name}: {value}" for name, value in given["regularizers"].items())),
-        ("dropout", ", ".join(f"{name} {value:g}" for name, value in given["dropout"].items())),
-        ("normalization", ", ".join(given["normalization"])),
-        ("augmentation", given["augmentation"]),
-        ("workers", _workers(receipt.get("workers"))),
-    ]
-    return [(what, how) for what, how in rows if how]
-
-
-def _workers(team: dict[str, Any] | None) -> str:
-    if team is None:
-        return ""
-    resumed = team["resumed_after_epoch"]
-    again = f", the last time from the backup of epoch {resumed}" if resumed else ""
-    return f"{team['count']} by tf.distribute.{team['strategy']}{again}"
-
-
-def _options(options: dict[str, Any]) -> str:
-    shown = ", ".join(f"{k} {v:g}" if isinstance(v, float) else f"{k} {v}" for k, v in options.items())
-    return f" ({shown})" if shown else ""

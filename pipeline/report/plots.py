@@ -53,34 +53,6 @@ class Histogram:
     description: str
 
 
-@dataclass(frozen=True)
-class Line:
-    """One curve: its points, and where it ends, for the label."""
-
-    name: str
-    points: str
-    dots: tuple[tuple[float, float], ...]
-    end: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Curves:
-    """One metric over the epochs, training beside validation."""
-
-    title: str
-    width: float
-    height: float
-    left: float
-    right: float
-    top: float
-    bottom: float
-    lines: tuple[Line, ...]
-    x_ticks: tuple[Tick, ...]
-    y_ticks: tuple[Tick, ...]
-    best: float | None
-    description: str
-
-
 def bins_needed(cells: Sequence[Cell]) -> int:
     """The number of bins that shows every histogram and budget of the cells, so that all share one axis."""
     needed = 6
@@ -130,52 +102,6 @@ def histogram(cell: Cell, bins: int) -> Histogram:
 
 def _power(exponent: int) -> str:
     return f"{2**exponent}" if exponent < 10 else f"2{''.join('⁰¹²³⁴⁵⁶⁷⁸⁹'[int(d)] for d in str(exponent))}"
-
-
-def curves(receipt: dict[str, Any], metric: str) -> Curves | None:
-    """Training and validation of one metric over the epochs; None if it was not recorded."""
-    epochs = receipt["epochs"]
-    series = {
-        name: [(e["epoch"], float(e[key])) for e in epochs if _finite(e.get(key))]
-        for name, key in (("training", metric), ("validation", f"val_{metric}"))
-    }
-    series = {name: points for name, points in series.items() if points}
-    if not series:
-        return None
-    width, height, left, right, top, bottom = 440.0, 250.0, 54.0, 428.0, 14.0, 208.0
-    values = [y for points in series.values() for _, y in points]
-    marks = nice(min(values), max(values))
-    low, high = marks[0], marks[-1]
-    last = max(x for points in series.values() for x, _ in points)
-
-    def x_of(epoch: float) -> float:
-        return (left + right) / 2 if last == 1 else left + (epoch - 1) / (last - 1) * (right - left)
-
-    def y_of(value: float) -> float:
-        return bottom - (value - low) / (high - low) * (bottom - top)
-
-    lines = []
-    for name, points in series.items():
-        places = tuple((round(x_of(x), 1), round(y_of(y), 1)) for x, y in points)
-        dots = places if len(places) <= 30 else ()
-        lines.append(Line(name, " ".join(f"{x},{y}" for x, y in places), dots, places[-1]))
-    best = receipt["best_epoch"]
-    every = max(1, math.ceil(last / 10))
-    digits = max(0, -math.floor(math.log10(marks[1] - marks[0]) + 1e-9))
-    ends = "; ".join(f"{name} ends at {view.number(points[-1][1])}" for name, points in series.items())
-    return Curves(
-        title=metric.replace("_", " "),
-        width=width, height=height, left=left, right=right, top=top, bottom=bottom,
-        lines=tuple(lines),
-        x_ticks=tuple(Tick(x_of(e), str(e)) for e in range(1, last + 1, every)),
-        y_ticks=tuple(Tick(y_of(v), f"{v:.{digits}f}") for v in marks),
-        best=x_of(best) if 1 <= best <= last else None,
-        description=f"{metric} over {view.plural(len(epochs), 'epoch')}: {ends}; epoch {best} was kept.",
-    )  # fmt: skip
-
-
-def _finite(value: Any) -> bool:
-    return isinstance(value, int | float) and math.isfinite(value)
 
 
 def nice(low: float, high: float) -> list[float]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.report import pictures, plots
+from pipeline.report import charts, means, pictures
 
 _NOT_METRICS = ("epoch", "seconds", "learning_rate")
 
@@ -13,12 +13,12 @@ def context(receipt: dict[str, Any] | None) -> dict[str, Any]:
     """What `templates/training.html` draws; empty for a model that came without a receipt."""
     if receipt is None:
         return {"curves": [], "charts": [], "answers": [], "means": []}
-    curves = [plots.curves(receipt, metric) for metric in _metrics(receipt)]
+    curves = [charts.curves(receipt, metric) for metric in _metrics(receipt)]
     return {
         "curves": [curve for curve in curves if curve is not None],
-        "charts": pictures.charts(receipt),
+        "charts": charts.charts(receipt),
         "answers": pictures.answers(receipt),
-        "means": pictures.means(receipt),
+        "means": means.describe(receipt),
     }
 
 

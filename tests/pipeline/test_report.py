@@ -15,7 +15,7 @@ from rich.console import Console
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
-from pipeline.report import card, html, plots, table, view
+from pipeline.report import card, charts, html, plots, table, view
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
 from tests.pipeline import example_certificate as example
@@ -334,11 +334,11 @@ def test_small_histograms(histogram: tuple[int, ...]) -> None:
 def test_curves_of_any_length(epochs: int) -> None:
     receipt = example.receipt() | {"best_epoch": 1}
     receipt["epochs"] = [{"epoch": i + 1, "loss": 1.0, "val_loss": None} for i in range(epochs)]
-    plot = plots.curves(receipt, "loss")
+    plot = charts.curves(receipt, "loss")
     assert plot is not None
     assert [line.name for line in plot.lines] == ["training"]
     assert len(plot.x_ticks) <= 10
-    assert plots.curves(receipt, "accuracy") is None
+    assert charts.curves(receipt, "accuracy") is None
 
 
 # ---- the card -----------------------------------------------------------------------------------
