@@ -24,6 +24,7 @@ from pipeline.cells import Status
 from pipeline.errors import RuntimeUnavailable
 from pipeline.parity.judge import Evidence, judge
 from pipeline.runtimes import chromium, node
+from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature, TensorSpec
 from pipeline.web_bundle import Written, write
 from pipeline.web_bundle.image import Image, image_of
@@ -143,6 +144,40 @@ def test_the_same_artifact_gives_the_same_bytes(made: dict[str, Made], tmp_path:
     assert len(files) == 12
     for file in files:
         assert (tmp_path / file).read_bytes() == (it.root / file).read_bytes(), file
+
+
+@pytest.mark.parametrize("stored", ["float16", "uint8", "uint16"])
+def test_reduced_weights_answer_what_the_whole_library_answers(
+    made: dict[str, Made], tmp_path: Path, stored: str
+) -> None:
+    from tensorflowjs.write_weights import write_weights
+
+    it = made["cnn"]
+    target = tmp_path / "tfjs" / stored
+    target.mkdir(parents=True)
+    model = json.loads((it.root / "tfjs" / "float32" / "model.json").read_text())
+    weights, data, at = [], (it.root / "tfjs" / "float32" / "group1-shard1of1.bin").read_bytes(), 0
+    for entry in model["weightsManifest"][0]["weights"]:
+        values = np.frombuffer(data, entry["dtype"], int(np.prod(entry["shape"])), at).reshape(entry["shape"])
+        weights.append({"name": entry["name"], "data": values})
+        at += values.nbytes
+    names = [w["name"] for w in weights if w["data"].dtype == np.float32]
+    model["weightsManifest"] = write_weights(
+        [weights], str(target), write_manifest=False, quantization_dtype_map={stored: names}
+    )
+    (target / "model.json").write_text(json.dumps(model))
+    artifact = replace(it.artifact, precision=stored, path=f"tfjs/{stored}")
+    (module,) = write(artifact, tmp_path, "cnn", it.evidence, ("wasm",), 1000).artifacts
+    assert (module.path, module.precision) == (f"web/{stored}/wasm.mjs", stored)
+    whole, shipped = ((it.root / "web/float32/weights.bin"), (tmp_path / "web" / stored / "weights.bin"))
+    assert shipped.stat().st_size < (0.6 if "16" in stored else 0.4) * whole.stat().st_size
+    answers = []
+    for runtime, of in (("tfjs_node", artifact), ("web_bundle", module)):
+        with Worker(f"pipeline.runtimes.{runtime}", "wasm", 120) as worker:
+            worker.activate(of, of.locate(tmp_path))
+            answers.append(worker.infer(it.evidence.judged.tensors, 16)[0]["scores"])
+    assert np.array_equal(*answers)
+    assert not np.array_equal(answers[0], it.evidence.reference["scores"])
 
 
 # In pages.

@@ -41,7 +41,8 @@ function values(buffer, [dtype, , offset, length, packed]) {
   if (packed.dtype === 'float16') return Float32Array.from(new Uint16Array(buffer, offset, length / 2), half);
   const codes = packed.dtype === 'uint8' ? new Uint8Array(buffer, offset, length) :
     new Uint16Array(buffer, offset, length / 2);
-  return ARRAYS[dtype].from(codes, (code) => code * packed.scale + packed.min);
+  const wide = (code) => code * packed.scale + packed.min;
+  return ARRAYS[dtype].from(codes, dtype === 'int32' ? (code) => Math.round(wide(code)) : wide);
 }
 
 function tensorOf(name, {dtype, shape}, given) {
