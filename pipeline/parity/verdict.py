@@ -11,11 +11,11 @@ from pipeline.cells import Status
 from pipeline.parity import measure
 from pipeline.parity.budget import CEILING_ULP, Budget
 
-# Error of a value rounded once to half precision, in float32 ULP: 2^-11 against 2^-23, give or take a few bits.
 _UNCLEAR = (
     "output '{}' is off by {:.1%} of its scale, which arithmetic as coarse as this device's may be in this model: "
     "agreement says nothing"
 )
+# Error of a value rounded once to half precision, in float32 ULP: 2^-11 against 2^-23, give or take a few bits.
 _HALF_LEVEL = (512.0, 65536.0)
 
 
