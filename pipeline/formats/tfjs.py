@@ -13,6 +13,7 @@ import re
 import sys
 import tempfile
 import types
+from collections.abc import Mapping
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -24,7 +25,7 @@ from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import first_line
 from pipeline.formats import size
-from pipeline.formats.tfjs_fusing import fuses_a_matrix, nodes, part_activations
+from pipeline.formats.tfjs_fusing import nodes, part_activations, stays_fused
 from pipeline.formats.tfjs_weights import put_back
 from pipeline.formats.unsupported import unsupported
 from pipeline.legalize import Legalized, legalize
@@ -54,12 +55,9 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         module.tables, module.weights = legal.tables, legal.variables
         tf.saved_model.save(module, scratch, signatures={DEFAULT_SIGNATURE: opened.concrete})
         _convert(capture, legal, scratch, target, remap=True)
-        if fuses_a_matrix(_read(target)):
-            # Grappler's `remap` also fuses the sum of a product and a full matrix as a "bias", which TF.js'
-            # wasm backend refuses.
+        if not stays_fused(_read(target)):
             _convert(capture, legal, scratch, target, remap=False)
-    put_back(target, opened.weights)
-    _stamp(target, capture)
+    _finish(target, capture, opened.weights)
     return [Artifact("tfjs", precision, path.as_posix(), signature(target), "", size(target), legal.rewrites)]
 
 
@@ -147,27 +145,26 @@ def converter() -> Any:
     return tf_saved_model_conversion_v2
 
 
-def _stamp(path: Path, capture: Capture) -> None:
-    """Name the producer, part what backends cannot fuse, and restore names.
+def _finish(path: Path, capture: Capture, weights: Mapping[str, np.ndarray]) -> None:
+    """Name the producer, part what backends cannot fuse, put the large weights back, and restore names.
 
     The converter loses those of tensors with equal types and shapes.
     """
-    file = path / "model.json"
-    model = json.loads(file.read_text())
+    model = _read(path)
+    _restore_case(model, [*(t.name for t in capture.signature.inputs), *weights])
+    put_back(path, model, {**weights, **part_activations(model)})
     signature = model["signature"]
-    _restore_case(model, [t.name for t in capture.signature.inputs])
     signature["inputs"] = {t["name"].split(":")[0]: t for t in signature["inputs"].values()}
     # The SavedModel's outputs are `Identity`, `Identity_1`, ... in the order of their names.
     names = sorted(t.name for t in capture.signature.outputs)
     places = {("Identity" if k == 0 else f"Identity_{k}"): name for k, name in enumerate(names)}
     signature["outputs"] = {places[t["name"].split(":")[0]]: t for t in signature["outputs"].values()}
-    part_activations(model)
     model["userDefinedMetadata"] = {"producer": "isomer", "parameters": capture.parameters}
-    file.write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
+    (path / "model.json").write_text(json.dumps(model, separators=(",", ":"), sort_keys=True))
 
 
 def _restore_case(model: dict[str, Any], names: list[str]) -> None:
-    """Give the inputs their names: TensorFlow writes the arguments of a function in lower case."""
+    """Give the inputs and weights their names: TensorFlow writes the arguments of a function in lower case."""
     wanted = {name.lower(): name for name in names if name != name.lower()}
     if not wanted:
         return

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 _SHARD = 4 << 20  # the converter's; browsers keep files of this size in their caches
 
 
-def put_back(path: Path, weights: Mapping[str, np.ndarray]) -> None:
-    """Make constants of the inputs that have these names, in `model.json` and the shards beside it.
+def put_back(path: Path, model: dict[str, Any], weights: Mapping[str, np.ndarray]) -> None:
+    """Make constants of the placeholders that have these names, in `model.json`'s content and the shards beside it.
 
     A weight that the graph has come to read in another form is left out.
     """
     if not weights:
         return
-    file = path / "model.json"
-    model = json.loads(file.read_text())
     inputs = model["signature"]["inputs"]
     model["signature"]["inputs"] = {k: t for k, t in inputs.items() if t["name"].split(":")[0] not in weights}
     topology = model["modelTopology"]
@@ -47,7 +45,6 @@ def put_back(path: Path, weights: Mapping[str, np.ndarray]) -> None:
     ]
     paths = _write(path, [memoryview(before), *(_bytes(v) for v in values)])
     model["weightsManifest"] = [{"paths": paths, "weights": entries}]
-    file.write_text(json.dumps(model))
 
 
 def _write(path: Path, parts: list[memoryview]) -> list[str]:

@@ -44,7 +44,14 @@ def twice() -> keras.Model:
     return keras.Model(x, {"once": dense(x), "twice": dense(dense(x))})
 
 
-MODELS = {"convolutions": convolutions, "tokens": tokens, "twice": twice}
+def capitals() -> keras.Model:
+    """Names that TensorFlow writes in lower case, two of which are the same then."""
+    x = keras.Input((300,), name="X")
+    y = layers.Dense(300, activation="hard_swish", name="Normal_A")(x)
+    return keras.Model(x, layers.Dense(300, name="normal_a")(y))
+
+
+MODELS = {"convolutions": convolutions, "tokens": tokens, "twice": twice, "capitals": capitals}
 
 
 @pytest.fixture(scope="module", params=MODELS)
