@@ -176,7 +176,7 @@ def register(app: typer.Typer, each: Each) -> None:
 
             def begin(number: int, settings: dict[str, Any]) -> None:
                 words = ", ".join(f"{k} {v:.4g}" if isinstance(v, float) else f"{k} {v}" for k, v in settings.items())
-                terminal.stage(Path(name).stem, f"trial {number} of {trials}: {words}")
+                terminal.stage(Path(name).stem, f"trial {number}: {words}")
 
             done = run(
                 name,

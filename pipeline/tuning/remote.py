@@ -196,6 +196,8 @@ def _knock(address: str) -> None:
 
 
 def _import_ray() -> Any:
+    # Under `uv run` Ray would pack this directory and start each trial by `uv run` in a copy of it.
+    os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray
     except ImportError as error:

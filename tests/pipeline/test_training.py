@@ -254,3 +254,10 @@ def test_a_changed_model_file_is_no_longer_anybodys_result(tmp_path: Path) -> No
     assert receipt.read(tmp_path, "net") is None
     (tmp_path / "net" / receipt.RECEIPT).write_text("{}")
     assert receipt.read(tmp_path, "net") is None
+
+
+def test_fewer_epochs_shorten_the_schedule(tmp_path: Path) -> None:
+    """Stopped in the middle of its schedule, a training would end with a rate that is far too high."""
+    done = training.train(recipes.load("spirals"), datasets.load("spirals"), epochs=2, directory=tmp_path)
+    rates = [e["learning_rate"] for e in done.receipt["epochs"]]
+    assert rates[0] > 20 * rates[1] > 0
