@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 
+from pipeline import mcu
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest
 from pipeline.errors import EnvironmentFault, UsageError
@@ -75,6 +76,10 @@ def assemble(bundle: Path, output: Path | None = None) -> Path:
             "artifacts": [_pack(root, made, artifact, evidence) for artifact in fitting],
             "files": [],
         }
+        if (small := mcu.choose(fitting)) is None:
+            shutil.rmtree(made / "mcu")
+        else:
+            mcu.write(root, small, made / "mcu")
         if evidence.judged.labels is not None:
             _save(made, "labels", evidence.judged.labels)
         _write(made, index)

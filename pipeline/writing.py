@@ -50,7 +50,7 @@ class Refusal:
                 reason=self.reason,
             )
             for entry in RUNTIMES
-            if entry.format == self.format and not entry.flex and not entry.emulated
+            if entry.format == self.format and not entry.flex and not entry.on_request
         ]
 
     def to_json(self) -> dict[str, Any]:

@@ -165,7 +165,7 @@ def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> 
             reason="Left out by --runtime or --device.",
         )
         for entry in RUNTIMES
-        if entry not in entries and not entry.emulated
+        if entry not in entries and not entry.on_request
         for artifact in artifacts
         if entry.reads(artifact)
     ]

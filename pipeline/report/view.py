@@ -25,6 +25,8 @@ RUNTIMES = {
     "tflite-flex": "TensorFlow Lite with Flex",
     "onnxruntime": "ONNX Runtime",
     "litert-arm64": "LiteRT on ARM64",
+    "litert-compiled": "LiteRT CompiledModel",
+    "tflite-micro": "TFLite Micro",
     "onnxruntime-arm64": "ONNX Runtime on ARM64",
     "tfjs-node": "TF.js in Node.js",
     "tfjs-browser": "TF.js in browser",
@@ -148,6 +150,8 @@ def remark(cell: Cell) -> str:
         )
     if cell.samples and cell.environment.get("adapter_is_software"):
         parts.append("Software-rendered: not a GPU.")
+    if cell.samples and "arena_bytes" in cell.environment:
+        parts.append(f"Its tensors take {cell.environment['arena_bytes']:,} bytes.")
     if cell.samples and "emulator" in cell.environment:
         parts.append(f"Emulated by {printable(cell.environment['emulator'])}: its arithmetic, not its speed.")
     return " ".join(parts)

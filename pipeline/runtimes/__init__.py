@@ -38,7 +38,8 @@ class RuntimeEntry:
         static: takes only files without dynamic dimensions.
         own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
-        emulated: on a processor in software, in a Python of its own; only where it is asked for by name, never timed.
+        on_request: run only where it is asked for by name.
+        emulated: on a processor in software, in a Python of its own; never timed, and run where it is asked for.
         precisions: of the files that it reads, where it is not for all.
     """
 
@@ -53,6 +54,7 @@ class RuntimeEntry:
     slow_start: bool = False
     flex: bool = False
     static: bool = False
+    on_request: bool = False
     emulated: bool = False
     own_variant: bool = False
     precisions: tuple[str, ...] = ()
@@ -112,8 +114,14 @@ def _in_browsers(
 def _emulated(name: str, module: str, format: str) -> tuple[RuntimeEntry, ...]:
     """A row for each processor."""
     return tuple(
-        RuntimeEntry(name, module, format, cpu, required=False, sample=100, emulated=True) for cpu in emulated.CPUS
+        RuntimeEntry(name, module, format, cpu, required=False, sample=100, on_request=True, emulated=True)
+        for cpu in emulated.CPUS
     )
+
+
+def _on_request(name: str, module: str, device: str, sample: int = 0, static: bool = False) -> tuple[RuntimeEntry]:
+    """A row of another way to run a TFLite file."""
+    return (RuntimeEntry(name, module, "tflite", device, False, sample=sample, static=static, on_request=True),)
 
 
 RUNTIMES: tuple[RuntimeEntry, ...] = (
@@ -136,6 +144,9 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers("litert-firefox", "pipeline.runtimes.litert_firefox", "tflite", wasm=0, webgpu=20, static=True),
     *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
     *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
+    *_on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "cpu"),
+    *_on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", sample=500, static=True),
+    *_on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", sample=200, static=True),
     *_in_browsers("web-bundle", "pipeline.runtimes.web_bundle", "web", wasm=0, webgl=500, cpu=500, own_variant=True),
 )
 
@@ -143,7 +154,7 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
 def select(
     names: tuple[str, ...] = (), devices: tuple[str, ...] = (), formats: tuple[str, ...] = ()
 ) -> tuple[RuntimeEntry, ...]:
-    """The entries that match, in table order; empty filters match all but emulated processors, which take minutes.
+    """The entries that match, in table order; empty filters match all but those that run on request.
 
     Raises:
         UsageError: a name or a device that no entry has, or nothing matches.
@@ -162,7 +173,7 @@ def select(
         if (not names or e.name in names)
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
-        and (not e.emulated or names or devices)
+        and (not e.on_request or names or (e.emulated and devices))
     )
     if not chosen:
         asked = ", ".join((*names, *devices))
