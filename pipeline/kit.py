@@ -21,17 +21,18 @@ import numpy as np
 
 from pipeline import mcu
 from pipeline.artifact import Artifact
-from pipeline.bundle import certificate, golden, manifest
+from pipeline.bundle import certificate, golden, golden_reduced, manifest
 from pipeline.errors import EnvironmentFault, UsageError
 from pipeline.parity.inputs import SUBNORMAL, ZEROS
 from pipeline.parity.judge import Evidence
+from pipeline.parity.reduced import Arithmetic, Reduced, arithmetic
 from pipeline.parity.verdict import inconclusive
+from pipeline.precisions import FLOAT32
 
 SCHEMA = "isomer-kit/1"
 _INDEX = "kit.json"
 # What devices run; a SavedModel and TF.js are judged where they run, by `validate` and the page.
 _FORMATS = ("tflite", "onnx")
-_FLOAT32 = "float32"
 
 
 def assemble(bundle: Path, output: Path | None = None) -> Path:
@@ -64,6 +65,7 @@ def assemble(bundle: Path, output: Path | None = None) -> Path:
             shutil.copytree(sources, made, ignore=shutil.ignore_patterns("__init__.py", "__pycache__"))
         (made / "golden").mkdir()
         evidence = golden.read_samples(root)
+        expected = golden_reduced.read(root, evidence)
         index = {
             "schema": SCHEMA,
             "model": document["model"],
@@ -73,7 +75,7 @@ def assemble(bundle: Path, output: Path | None = None) -> Path:
             "awkward": list(evidence.judged.awkward),
             "flushed": _flushed(evidence),
             "inputs": {n: _save(made, f"input-{i}", v) for i, (n, v) in enumerate(evidence.judged.tensors.items())},
-            "artifacts": [_pack(root, made, artifact, evidence) for artifact in fitting],
+            "artifacts": [_pack(root, made, artifact, evidence, expected.get(artifact.label)) for artifact in fitting],
             "files": [],
         }
         if (small := mcu.choose(fitting)) is None:
@@ -92,15 +94,22 @@ def assemble(bundle: Path, output: Path | None = None) -> Path:
     return target
 
 
-def _pack(root: Path, made: Path, artifact: Artifact, evidence: Evidence) -> dict[str, Any]:
+def _pack(root: Path, made: Path, artifact: Artifact, evidence: Evidence, reduced: Reduced | None) -> dict[str, Any]:
     """Copy one artifact; its entry in the index."""
     name = "-".join(part for part in (artifact.precision, artifact.variant) if part)
     source = artifact.locate(root)
     file = f"models/{name}{source.suffix}"
     (made / "models").mkdir(exist_ok=True)
     shutil.copyfile(source, made / file)
-    own = evidence if artifact.precision == _FLOAT32 else None
-    varying = {n: b for n, b in evidence.budgets.items() if n not in evidence.fixed}
+    own: Evidence | None = evidence
+    prefix, quanta = "", {}
+    if artifact.precision != FLOAT32:
+        own = None if reduced is None else reduced.evidence
+        prefix, quanta = f"{artifact.format}-{name}-", {} if reduced is None else reduced.quanta
+    if own is not None and arithmetic(artifact.format, artifact.precision) is Arithmetic.FIXED:
+        # Saturated inputs lie beyond the ranges in the file, and may do anything.
+        own = own.take(np.arange(own.judged.regular))
+    varying = {} if own is None else {n: b for n, b in own.budgets.items() if n not in own.fixed}
     return {
         "file": file,
         "sha256": manifest.sha256(source),
@@ -109,27 +118,28 @@ def _pack(root: Path, made: Path, artifact: Artifact, evidence: Evidence) -> dic
         "variant": artifact.variant,
         # In a model whose rows see each other, each golden row was answered alone.
         "dynamic": artifact.signature.dynamic_batch and not evidence.alone,
-        "expect": {} if own is None else _expected(made, own),
+        "rows": evidence.judged.rows if own is None else own.judged.rows,
+        "expect": {} if own is None else _expected(made, own, prefix),
         "families": {},
-        "quanta": {},
-        "inconclusive": "" if own is None else inconclusive(own.exact, varying),
+        "quanta": quanta,
+        "inconclusive": "" if own is None or prefix else inconclusive(own.exact, varying),
     }
 
 
-def _expected(made: Path, evidence: Evidence) -> dict[str, dict[str, str]]:
+def _expected(made: Path, evidence: Evidence, prefix: str) -> dict[str, dict[str, str]]:
     """Files of the oracle's answers and the budgets, by output; the same for all artifacts that share them."""
     found: dict[str, dict[str, str]] = {}
     for index, (name, exact) in enumerate(evidence.exact.items()):
         budget = evidence.budgets.get(name)
         if budget is None:
-            found[name] = {"exact": _save(made, f"exact-{index}", exact)}
+            found[name] = {"exact": _save(made, f"{prefix}exact-{index}", exact)}
             continue
         # Where TensorFlow's own answer is not finite, nothing is required.
         required = np.where(np.isfinite(evidence.reference[name]), exact, np.nan)
         found[name] = {
-            "exact": _save(made, f"exact-{index}", required),
-            "scale": _save(made, f"scale-{index}", budget.scales),
-            "limit": _save(made, f"limit-{index}", budget.limits_ulp),
+            "exact": _save(made, f"{prefix}exact-{index}", required),
+            "scale": _save(made, f"{prefix}scale-{index}", budget.scales),
+            "limit": _save(made, f"{prefix}limit-{index}", budget.limits_ulp),
         }
     return found
 

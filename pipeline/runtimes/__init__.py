@@ -119,9 +119,21 @@ def _emulated(name: str, module: str, format: str) -> tuple[RuntimeEntry, ...]:
     )
 
 
-def _on_request(name: str, module: str, device: str, sample: int = 0, static: bool = False) -> tuple[RuntimeEntry]:
+def _on_request(
+    name: str, module: str, device: str, precisions: tuple[str, ...], sample: int = 0, static: bool = False
+) -> RuntimeEntry:
     """A row of another way to run a TFLite file."""
-    return (RuntimeEntry(name, module, "tflite", device, False, sample=sample, static=static, on_request=True),)
+    return RuntimeEntry(
+        name,
+        module,
+        "tflite",
+        device,
+        required=False,
+        sample=sample,
+        static=static,
+        on_request=True,
+        precisions=precisions,
+    )
 
 
 RUNTIMES: tuple[RuntimeEntry, ...] = (
@@ -144,9 +156,9 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers("litert-firefox", "pipeline.runtimes.litert_firefox", "tflite", wasm=0, webgpu=20, static=True),
     *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
     *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
-    *_on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "cpu"),
-    *_on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", sample=500, static=True),
-    *_on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", sample=200, static=True),
+    _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "cpu", _FLOAT_IO),
+    _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", (FLOAT32,), sample=500, static=True),
+    _on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", (FLOAT32, *_FIXED), sample=200, static=True),
     *_in_browsers("web-bundle", "pipeline.runtimes.web_bundle", "web", wasm=0, webgl=500, cpu=500, own_variant=True),
 )
 

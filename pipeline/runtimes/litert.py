@@ -49,8 +49,8 @@ class Runtime:
         runner = self._interpreter.get_signature_runner(DEFAULT_SIGNATURE)
         self._inputs = {n: d["index"] for n, d in runner.get_input_details().items()}
         self._outputs = {n: d["index"] for n, d in runner.get_output_details().items()}
-        self._given = {n: _scale(d) for n, d in runner.get_input_details().items()}
-        self._taken = {n: _scale(d) for n, d in runner.get_output_details().items()}
+        self._given = {n: scale_of(d) for n, d in runner.get_input_details().items()}
+        self._taken = {n: scale_of(d) for n, d in runner.get_output_details().items()}
         self._static = all(None not in t.shape for t in artifact.signature.inputs)
         self._shapes = {}
         return {**self._versions, "kernels": self.kernels, "threads": threads, "precision": "float32"}
@@ -73,9 +73,9 @@ class Runtime:
             self._interpreter.allocate_tensors()
             self._shapes = shapes
         for name, value in rows.items():
-            self._interpreter.set_tensor(self._inputs[name], _quantize(value, self._given[name]))
+            self._interpreter.set_tensor(self._inputs[name], quantize(value, self._given[name]))
         self._interpreter.invoke()
-        return {n: _dequantize(self._interpreter.get_tensor(i), self._taken[n]) for n, i in self._outputs.items()}
+        return {n: dequantize(self._interpreter.get_tensor(i), self._taken[n]) for n, i in self._outputs.items()}
 
     def deactivate(self) -> None:
         """Free the interpreter's arena."""
@@ -83,15 +83,17 @@ class Runtime:
 
 
 # The dtype of a tensor of whole numbers, its step and its zero; None of any other tensor.
-_Scale = tuple[Any, float, int] | None
+Scale = tuple[Any, float, int] | None
 
 
-def _scale(detail: Mapping[str, Any]) -> _Scale:
+def scale_of(detail: Mapping[str, Any]) -> Scale:
+    """The scale of a tensor from the interpreter's details."""
     step, zero = detail["quantization"]
     return (detail["dtype"], float(step), int(zero)) if step else None
 
 
-def _quantize(value: np.ndarray, scale: _Scale) -> np.ndarray:
+def quantize(value: np.ndarray, scale: Scale) -> np.ndarray:
+    """Floats as the whole numbers of a tensor; anything else as it is."""
     if scale is None or value.dtype.kind != "f":
         return value
     kind, step, zero = scale
@@ -99,7 +101,8 @@ def _quantize(value: np.ndarray, scale: _Scale) -> np.ndarray:
     return np.clip(np.rint(value / np.float32(step)) + zero, limits.min, limits.max).astype(kind)
 
 
-def _dequantize(value: np.ndarray, scale: _Scale) -> np.ndarray:
+def dequantize(value: np.ndarray, scale: Scale) -> np.ndarray:
+    """Whole numbers of a tensor as floats; anything else as it is."""
     if scale is None or value.dtype.kind == "f":
         return value
     _, step, zero = scale

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,14 @@ from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes import diversion
 from pipeline.runtimes.base import Tensors, infer_in_batches
+from pipeline.runtimes.litert import Scale, dequantize, quantize, scale_of
 from pipeline.signature import DEFAULT_SIGNATURE
+
+
+@dataclass(frozen=True)
+class _Tensor:
+    place: int
+    scale: Scale
 
 
 class Runtime:
@@ -35,10 +43,10 @@ class Runtime:
 
     def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
         """Load the file, run it once on zeros, and measure the arena."""
-        self._inputs, self._outputs = _places(path)
+        self._inputs, self._outputs = _tensors(path)
         self._model = self._library.Interpreter.from_file(str(path))
-        self._details = {n: self._model.get_input_details(i) for n, i in self._inputs.items()}
-        zeros = {n: np.zeros(tuple(d["shape"]), d["dtype"]) for n, d in self._details.items()}
+        details = {n: self._model.get_input_details(t.place) for n, t in self._inputs.items()}
+        zeros = {n: np.zeros(tuple(d["shape"]), d["dtype"]) for n, d in details.items()}
         self._step(zeros)
         return {
             "tflite-micro": version("tflite-micro"),
@@ -63,17 +71,18 @@ class Runtime:
 
     def _step(self, rows: Mapping[str, np.ndarray]) -> Tensors:
         for name, value in rows.items():
-            self._model.set_input(value, self._inputs[name])
+            tensor = self._inputs[name]
+            self._model.set_input(quantize(value, tensor.scale), tensor.place)
         self._model.invoke()
-        return {name: np.array(self._model.get_output(index)) for name, index in self._outputs.items()}
+        return {n: dequantize(np.array(self._model.get_output(t.place)), t.scale) for n, t in self._outputs.items()}
 
     def deactivate(self) -> None:
         """Release the interpreter."""
         self._model = None
 
 
-def _places(path: Path) -> tuple[dict[str, int], dict[str, int]]:
-    """Positions of the signature's inputs and outputs among the graph's: the interpreter knows no names."""
+def _tensors(path: Path) -> tuple[dict[str, _Tensor], dict[str, _Tensor]]:
+    """The signature's inputs and outputs: the interpreter knows places, but no names."""
     from ai_edge_litert.interpreter import Interpreter
 
     model = Interpreter(model_path=str(path))
@@ -81,6 +90,6 @@ def _places(path: Path) -> tuple[dict[str, int], dict[str, int]]:
     inputs = [d["index"] for d in model.get_input_details()]
     outputs = [d["index"] for d in model.get_output_details()]
     return (
-        {n: inputs.index(d["index"]) for n, d in runner.get_input_details().items()},
-        {n: outputs.index(d["index"]) for n, d in runner.get_output_details().items()},
+        {n: _Tensor(inputs.index(d["index"]), scale_of(d)) for n, d in runner.get_input_details().items()},
+        {n: _Tensor(outputs.index(d["index"]), scale_of(d)) for n, d in runner.get_output_details().items()},
     )

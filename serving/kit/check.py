@@ -262,11 +262,19 @@ class Kit:
         return {f: {n: self.load(p) for n, p in files.items()} for f, files in artifact["families"].items()}
 
     def verdict(self, artifact: dict[str, Any], outputs: Tensors) -> dict[str, Any]:
+        rows, whole = artifact["rows"], len(next(iter(self.inputs.values())))
+        if short := sorted(n for n, v in outputs.items() if len(v) != whole):
+            return {"verdict": FAIL, "reason": f"outputs {short} have not {whole} rows"}
+        outputs = {n: v[:rows] for n, v in outputs.items()}
+        families = {f: {n: v[:rows] for n, v in answers.items()} for f, answers in self.families(artifact).items()}
         if not artifact["expect"]:
-            return judge_quantized(outputs, self.families(artifact), artifact["quanta"])
-        found = judge(outputs, self.wanted(artifact), self.data["flushed"])
+            return judge_quantized(outputs, families, artifact["quanta"])
+        found = judge(outputs, self.wanted(artifact), self.data["flushed"] if rows == whole else None)
         if found["verdict"] is PASS and artifact["inconclusive"]:
             found.update(verdict=INCONCLUSIVE, reason=artifact["inconclusive"])
+        if found["verdict"] is PASS and artifact["quanta"]:
+            whole_numbers = judge_quantized(outputs, families, artifact["quanta"])
+            found.update(verdict=whole_numbers["verdict"], reason=whole_numbers["reason"])
         return found
 
 
