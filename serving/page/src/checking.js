@@ -1,16 +1,16 @@
 // "Check this device": the bundle's goldens in every expected runtime, judged by the certificate's own budgets.
 
 import {Tampered} from './bundle.js';
-import {judgeCell} from './judge/judge.js';
+import {FLOAT32_BITS} from './judge/evidence.js';
+import {className, floatBits, judgeCell, mayBeCoarse} from './judge/judge.js';
 import {Missing, Runner, Unsupported} from './runner.js';
 import {forRuntimes} from './tensors.js';
 
-const FLOAT32_BITS = 24;
 export const SCHEMA = 'isomer-device-certificate/1';
 
 const empty = {
   verdict: 'NOT_RUN', reason: '', samples: 0, batches: [], repeat_equal: null, ulp_error: null, budget_ulp: null,
-  max_abs_error: null, label_flips: 0, near_ties: 0, float_bits: null, budget_scale: 1, seconds: 0, environment: {},
+  max_abs_error: null, label_flips: 0, near_ties: 0, float_bits: null, budget_class: null, seconds: 0, environment: {},
 };
 
 /** One cell: open the artifact in its runtime on this device, judge it. Never throws: what goes wrong is a verdict. */
@@ -23,20 +23,22 @@ export async function checkCell(entry, evidence) {
   const runner = new Runner(entry.read);
   const began = performance.now();
   try {
-    cell.environment = await runner.open(
-        {library: entry.library, device: entry.device, model: entry.model, module: entry.module});
+    await entry.prepare();
+    cell.environment = await runner.open({library: entry.library, device: entry.device, model: entry.model});
     cell.float_bits = cell.environment.float_bits ?? null;
-    if (cell.float_bits !== null && cell.float_bits < FLOAT32_BITS) {
-      cell.budget_scale = 2 ** (FLOAT32_BITS - cell.float_bits);
+    const bits = floatBits(cell.environment);
+    cell.budget_class = className(bits);
+    if (bits < FLOAT32_BITS && !mayBeCoarse(entry.device)) {
+      return {...cell, verdict: 'FAIL', seconds: since(began),
+        reason: `the probe finds ${bits} significand bits in its arithmetic, where float32 has ${FLOAT32_BITS}`};
     }
     const dynamic = entry.artifact.signature.inputs.every(({shape}) => shape.length === 0 || shape[0] === null);
     const found = await judgeCell({
-      evidence, dynamic, factor: cell.budget_scale,
+      evidence: bits < FLOAT32_BITS ? evidence.coarser(bits) : evidence, dynamic,
       infer: (inputs, batch) => runner.infer(forRuntimes(inputs), batch),
     });
-    if (found.verdict === 'PASS' && !found.reason && cell.budget_scale > 1) {
-      found.reason = `The device computes with ${cell.float_bits} significand bits, as a probe found: its budget is ` +
-        `${cell.budget_scale} times that of float32.`;
+    if (found.verdict === 'PASS' && !found.reason && bits < FLOAT32_BITS) {
+      found.reason = `Judged as ${cell.budget_class}: a probe found ${bits} significand bits in this device's arithmetic.`;
     }
     return {...cell, ...found, samples: evidence.rows, seconds: since(began)};
   } catch (error) {

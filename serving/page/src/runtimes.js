@@ -21,7 +21,7 @@ const TABLE = [
  * The runtimes expected of a bundle, in the order in which they are started.
  *
  * Each has id, name, label, library, runtime, device, format, artifact (undefined: the bundle has none, `absent` says why)
- * and model and read(name), which open it.
+ * and model and read(name), which open it, after prepare().
  */
 export function expected(bundle) {
   const known = TABLE.map((row) => {
@@ -36,6 +36,7 @@ export function expected(bundle) {
       absent: artifact ? '' : bundle.absence(row.format),
       model: directory ? 'model.json' : artifact?.path.replace(/^.*\//, ''),
       read: (name) => bundle.read(`${root}/${name}`),
+      prepare: async () => {},
     };
   });
   return [...known, ...ready(bundle)];
@@ -45,8 +46,9 @@ export function expected(bundle) {
 function ready(bundle) {
   const modules = bundle.manifest.files.map(({path}) => /^web\/float32\/(cpu|wasm|webgl)\.mjs$/.exec(path)).filter(Boolean);
   return modules.map(([path, device]) => ({
-    library: 'ready', name: 'Minimal', runtime: 'web', format: 'web', variant: device, device, required: false,
-    id: `ready-${device}`, label: `Minimal ${device}`, artifact: {path, signature: bundle.signature}, absent: '',
-    module: `${bundle.root}/${path}`, model: path, read: (name) => bundle.read(name), megabytes: 0.1,
+    library: 'bundle', name: 'Web bundle', runtime: 'web-bundle', format: 'web', variant: device, device, required: false,
+    id: `bundle-${device}`, label: `Web bundle ${device}`, artifact: {path, variant: device, signature: bundle.signature},
+    absent: '', model: `${bundle.root}/${path}?sha256=${bundle.hash(path)}`, read: (name) => bundle.read(name), megabytes: 0.3,
+    prepare: () => bundle.read(path),
   }));
 }

@@ -2,6 +2,9 @@
 // A tensor is {dtype, shape, data}; rows are its first dimension.
 
 export const ZEROS = 'zeros', SUBNORMAL = 'subnormal';
+export const FLOAT32_BITS = 24;  // of a significand, the implicit one included
+// Beyond this (2^-7 of the output's scale) so few digits of the answer are left that agreement says nothing.
+export const CEILING_ULP = 65536;
 
 const width = ({shape}) => shape.slice(1).reduce((a, b) => a * b, 1);
 
@@ -22,8 +25,8 @@ const mapped = (object, change) => Object.fromEntries(Object.entries(object).map
 /** Rows with their exact answers and budgets. */
 export class Evidence {
   /**
-   * inputs, exact, reference: tensors by name. budgets: by name of a float output, {scales, shown, limits}: one number a
-   * row each. labels: class numbers of the regular rows, or null. regular: how many rows are not awkward. awkward: what the
+   * inputs, exact, reference: tensors by name. budgets: by name of a float output, {scales, shown, limits, outer}: one
+   * number a row each; outer, of coarser arithmetic, is null for float32. labels: class numbers of the regular rows, or null. regular: how many rows are not awkward. awkward: what the
    * others are. alone: rows of a batch change each other's answers. fixed: outputs that no input reaches.
    */
   constructor({inputs, exact, reference, budgets, labels, regular, awkward, alone = false, fixed = []}) {
@@ -44,18 +47,21 @@ export class Evidence {
       inputs: mapped(this.inputs, pick),
       exact: mapped(this.exact, pick),
       reference: mapped(this.reference, pick),
-      budgets: mapped(this.budgets, ({scales, shown, limits}) =>
-        ({scales: each(scales), shown: each(shown), limits: each(limits)})),
+      budgets: mapped(this.budgets, ({scales, shown, limits, outer}) =>
+        ({scales: each(scales), shown: each(shown), limits: each(limits), outer: outer && each(outer)})),
       labels: this.labels && rows.slice(0, regular).map((row) => this.labels[row]),
       regular,
       awkward: rows.slice(regular).map((row) => this.awkward[row - this.regular]),
     });
   }
 
-  /** The same with wider budgets, for arithmetic whose unit roundoff is so many times that of float32. */
-  scaled(factor) {
-    return new Evidence({...this, budgets: mapped(this.budgets, (budget) =>
-      ({...budget, limits: budget.limits.map((limit) => limit * factor)}))});
+  /** The same for a device whose arithmetic has so many significand bits: pipeline/parity/budget.py, coarser. */
+  coarser(bits) {
+    return new Evidence({...this, budgets: mapped(this.budgets, (budget) => {
+      const outer = budget.limits.map((limit) => limit * 2 ** (FLOAT32_BITS - bits));
+      const limits = budget.limits.map((limit, row) => Math.min(outer[row], Math.max(limit, CEILING_ULP)));
+      return {...budget, limits, outer};
+    })});
   }
 
   /** Arrays of samples.npz, by name. Throws if they are none. */
@@ -70,7 +76,7 @@ export class Evidence {
     return new Evidence({
       inputs, exact, reference: under('reference/'),
       budgets: mapped(scales, (value, name) =>
-        ({scales: value.data, shown: shown[name].data, limits: limits[name].data})),
+        ({scales: value.data, shown: shown[name].data, limits: limits[name].data, outer: null})),
       labels: arrays.labels ? [...arrays.labels.data] : null,
       regular: Number(arrays.regular.data[0]),
       awkward: arrays.awkward ? [...arrays.awkward.data] : [],

@@ -1,7 +1,7 @@
 // One cell: a runtime on the golden rows in several batch sizes, twice; then the verdict. pipeline/parity/judge.py, for
 // browsers: the same order, the same reasons, on the same outputs (tests/serving/test_page_judge.py holds both to that).
 
-import {SUBNORMAL, ZEROS, takeRows} from './evidence.js';
+import {FLOAT32_BITS, SUBNORMAL, ZEROS, takeRows} from './evidence.js';
 import {argmax} from './measure.js';
 import {inconclusive, judgeOutputs, labelFlips} from './verdict.js';
 
@@ -13,6 +13,15 @@ const ALONE = 'Rows of one batch change each other\'s answers in this model: eac
 
 const range = (count) => Array.from({length: count}, (_, at) => at);
 const only = (object, name) => name in object ? {[name]: object[name]} : {};
+
+/** Significand bits of a device's arithmetic as its probe found them; float32's where there is no probe. */
+export const floatBits = ({float_bits: bits = FLOAT32_BITS}) => Math.min(bits, FLOAT32_BITS);
+
+/** "float32", "float16", "bfloat16", or "9-bit float". */
+export const className = (bits) => ({24: 'float32', 11: 'float16', 8: 'bfloat16'})[bits] ?? `${bits}-bit float`;
+
+/** Whether a device may compute in less than float32 and still be correct: GPUs, whose interfaces allow it. */
+export const mayBeCoarse = (device) => /^(gpu|webgl|webgpu)/.test(device);
 
 /** Judge outputs on the evidence's rows, with subnormal inputs taken for what they are or for zeros. */
 export function compare(outputs, evidence) {
@@ -37,14 +46,13 @@ export function compare(outputs, evidence) {
 /**
  * Run and judge; resolves to a cell's part {verdict, reason, ulp_error, ...} with the certificate's names.
  *
- * infer(inputs, batch) resolves to outputs by name. dynamic: the artifact takes batches. factor: how many times the
- * device's unit roundoff is that of float32, as a probe found it: budgets are scaled with it.
+ * infer(inputs, batch) resolves to outputs by name. dynamic: the artifact takes batches. Evidence is that of the device's
+ * arithmetic (`Evidence.coarser`).
  */
-export async function judgeCell({evidence, infer, dynamic, factor = 1}) {
-  const judged = factor === 1 ? evidence : evidence.scaled(factor);
+export async function judgeCell({evidence, infer, dynamic}) {
   const full = dynamic && !evidence.alone ? FULL_BATCH : 1;
   const outputs = await infer(evidence.inputs, full);
-  const cell = record(compare(outputs, judged), judged, outputs);
+  const cell = record(compare(outputs, evidence), evidence, outputs);
   cell.batches = [];
   if (cell.verdict === 'FAIL') return cell;
   const head = range(Math.min(full > 1 ? REPEAT_ROWS : SMALL_ROWS, evidence.rows));
@@ -55,13 +63,12 @@ export async function judgeCell({evidence, infer, dynamic, factor = 1}) {
   if (!cell.repeat_equal) {
     return {...cell, verdict: 'FAIL', reason: 'a second run on the same inputs gave other numbers'};
   }
-  const few = judged.take(range(Math.min(SMALL_ROWS, judged.regular)));
+  const few = evidence.take(range(Math.min(SMALL_ROWS, evidence.regular)));
   for (const batch of full > 1 ? SMALL_BATCHES : []) {
     const found = judgeOutputs(await infer(few.inputs, batch), few);
     if (found.status === 'FAIL') return {...cell, verdict: 'FAIL', reason: `in batches of ${batch}: ${found.reason}`};
     cell.batches.unshift(batch);
   }
-  // By float32's own budgets: what the goldens can tell does not depend on the device.
   const reason = inconclusive(evidence);
   if (reason) return {...cell, verdict: 'INCONCLUSIVE', reason};
   return evidence.alone ? {...cell, reason: ALONE} : cell;

@@ -1,12 +1,13 @@
 // From a runtime's outputs to a verdict and its reason: pipeline/parity/verdict.py, for browsers. Pure arithmetic.
 
+import {CEILING_ULP} from './evidence.js';
 import {argmax, maxAbs, maximum, median, ulp, ulpErrors} from './measure.js';
 import {general, list} from './text.js';
 
-const CEILING_ULP = 65536;
 const HALF_LEVEL = [512, 65536];  // error of a value rounded once to half precision, in float32 ULP
 
 const kind = ({dtype}) => dtype.startsWith('float') ? 'f' : dtype.includes('int') ? 'i' : dtype;
+const percent = (share) => `${(share * 100).toFixed(1)}%`;
 const fail = (reason) => ({status: 'FAIL', reason, maxAbs: Infinity, ulp: Infinity, budget: 0, errors: []});
 
 /** Compare by name, with strict lengths; {status, reason, maxAbs, ulp, budget, errors}. */
@@ -31,7 +32,11 @@ export function judgeOutputs(actual, {exact, reference, budgets, regular}) {
     const row = argmax(excess);
     if (excess.length && excess[row] > worst[0]) worst = [excess[row], shown[row], budget.limits[row]];
     if (excess.length && excess[row] > 1) {
-      return {status: 'FAIL', reason: explain(name, row, shown, budget, value, exact, regular),
+      const unclear = budget.outer !== null && shown.every((error, at) => error <= budget.outer[at]);
+      return {status: unclear ? 'INCONCLUSIVE' : 'FAIL',
+        reason: unclear ? `output '${name}' is off by ${percent(shown[row] / 2 ** 23)} of its scale, which arithmetic as ` +
+          'coarse as this device\'s may be in this model: agreement says nothing' :
+          explain(name, row, shown, budget, value, exact, regular),
         maxAbs: maxAbs(value, truth), ulp: shown[row], budget: budget.limits[row], errors: shown};
     }
     largest = Math.max(largest, maxAbs(value, truth));
@@ -48,7 +53,7 @@ export function inconclusive({exact, budgets, regular, fixed}) {
     if (limit > CEILING_ULP) {
       const reference = maximum(budget.shown.slice(0, regular));
       return `TensorFlow's own float32 error in '${name}' is ${reference.toFixed(0)} ULP, ` +
-        `${(reference / 2 ** 23 * 100).toFixed(1)}% of its scale: float32 does not determine this output`;
+        `${percent(reference / 2 ** 23)} of its scale: float32 does not determine this output`;
     }
     if (regular > 1 && spread(exact[name], regular) <= 16 * limit * ulp(maximum(budget.scales.slice(0, regular)))) {
       return `output '${name}' does not vary over the inputs, so agreement says nothing`;

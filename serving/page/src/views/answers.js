@@ -2,7 +2,8 @@
 
 import {h} from '../dom.js';
 import {imageInput, paint} from '../images.js';
-import {compare, classifier} from '../judge/judge.js';
+import {compare, classifier, floatBits} from '../judge/judge.js';
+import {FLOAT32_BITS} from '../judge/evidence.js';
 import {argmax} from '../judge/measure.js';
 import {Tampered} from '../bundle.js';
 import {Missing, Runner, Unsupported} from '../runner.js';
@@ -112,9 +113,10 @@ export class Answers {
 
   async #open(row) {
     if (row.runner) return;
+    await row.entry.prepare();
     row.runner = new Runner(row.entry.read);
-    const {library, device: name, model, module} = row.entry;
-    row.environment = await row.runner.open({library, device: name, model, module});
+    const {library, device: name, model} = row.entry;
+    row.environment = await row.runner.open({library, device: name, model});
   }
 
   async #time(row, given, current) {
@@ -202,8 +204,8 @@ export class Answers {
 
   #budgeted({environment}, sample) {
     const one = this.#evidence.take([sample]);
-    const bits = environment.float_bits ?? 24;
-    return bits < 24 ? one.scaled(2 ** (24 - bits)) : one;
+    const bits = floatBits(environment);
+    return bits < FLOAT32_BITS ? one.coarser(bits) : one;
   }
 
   #sum(given, finished) {

@@ -4,6 +4,8 @@ import {h} from '../dom.js';
 import {bytes, count, percent, shape, tiny} from '../text.js';
 import {badge} from './badge.js';
 
+const LINKS = [['report.html', 'Full report'], ['README.md', 'Model card'], ['certificate.json', 'certificate.json']];
+
 const plural = (number, word) => `${count(number)} ${word}${number === 1 ? '' : 's'}`;
 
 function summary({cells}) {
@@ -65,13 +67,11 @@ export function card(bundle) {
           tensor(certificate.signature.inputs.length === 1 ? 'Input' : 'Inputs', certificate.signature.inputs),
           tensor(certificate.signature.outputs.length === 1 ? 'Output' : 'Outputs', certificate.signature.outputs),
           fact('Exported', new Date(certificate.created).toLocaleDateString('en', {dateStyle: 'medium'}),
-              `${certificate.created}, isomer ${certificate.environment.isomer}`),
-          fact('Bundle', [h('code', {}, manifest.digest.slice(0, 12)),
-            h('small', {}, ` ${plural(manifest.files.length, 'file')}, ${bytes(total)}`)], `SHA-256 ${manifest.digest}`)),
+              `${certificate.created}, isomer ${certificate.environment.isomer}`)),
       dataset?.notice ? h('p', {class: 'notice'}, dataset.notice) : null,
       matrix(certificate),
-      bundle.has('report.html') ?
-        h('p', {class: 'links'}, h('a', {href: `${root}/report.html`, target: '_blank', rel: 'noopener'},
-            'Full report'), ' · ', h('a', {href: `${root}/README.md`, target: '_blank', rel: 'noopener'}, 'Model card'),
-        ' · ', h('a', {href: `${root}/certificate.json`, target: '_blank', rel: 'noopener'}, 'certificate.json')) : null);
+      h('p', {class: 'links'}, h('span', {title: `SHA-256 ${manifest.digest}`}, 'Bundle ', h('code', {}, manifest.digest.slice(0, 12)),
+          `, ${plural(manifest.files.length, 'file')}, ${bytes(total)}`),
+      LINKS.filter(([path]) => bundle.has(path)).map(([path, title]) =>
+        [' · ', h('a', {href: `${root}/${path}`, target: '_blank', rel: 'noopener'}, title)])));
 }

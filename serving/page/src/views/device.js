@@ -1,8 +1,7 @@
 // What really ran, in a line.
 
 import {h} from '../dom.js';
-
-const FLOATS = {24: 'float32', 11: 'float16', 8: 'bfloat16'};
+import {className} from '../judge/judge.js';
 
 /** Parts of a line about a session's environment: adapter, precision as a probe found it, version. */
 export function device(environment) {
@@ -13,7 +12,7 @@ export function device(environment) {
   if (adapter) parts.push(h('span', {title: adapter}, shortAdapter(adapter)));
   if (bits) {
     parts.push(h('span', {class: bits < 24 ? 'tag' : null, title: `${bits} significand bits, found by computing` +
-      `${flushes ? '; takes subnormal numbers for zero' : ''}`}, `${FLOATS[bits] ?? 'float'}`));
+      `${flushes ? '; takes subnormal numbers for zero' : ''}`}, className(bits)));
   }
   if (simd) parts.push(h('span', {}, 'SIMD'));
   if (version) parts.push(h('span', {}, version));

@@ -3,8 +3,6 @@
 
 import {asReply, openSession} from '../../../../adapters/session.mjs';
 
-import {openReady} from './ready.js';
-
 const wanted = new Map();
 
 function read(name) {
@@ -44,6 +42,8 @@ const host = {
     globalThis.Module = {locateFile: (name) => `${wasm}${name}`};
     return {litert: await import('@litertjs/core'), wasm, version};
   },
+  // A module fetches what it needs from beside it: by addresses, which the page's hashes do not cover; it has its own.
+  bundle: (address) => import(/* @vite-ignore */ new URL(address, location.origin).href),
   read,
 };
 
@@ -51,7 +51,7 @@ let session = null;
 
 async function handle({do: what, ...job}) {
   if (what === 'open') {
-    session = await (job.library === 'ready' ? openReady(job) : openSession({...job, host}));
+    session = await openSession({...job, host});
     return {environment: session.environment};
   }
   if (what === 'time') return {seconds: await session.time(job.inputs, job.calls, job.warmup)};

@@ -31,6 +31,7 @@ const VENDOR = {
     files: [
       'litert_wasm_internal.js', 'litert_wasm_internal.wasm',
       'litert_wasm_compat_internal.js', 'litert_wasm_compat_internal.wasm',
+      'litert_wasm_jspi_internal.js', 'litert_wasm_jspi_internal.wasm',
     ].map((name) => `@litertjs/core/wasm/${name}`),
   },
 };

@@ -4,8 +4,8 @@ import path from 'node:path';
 
 import {defineConfig} from 'vite';
 
-import {addresses, runtimes} from './build/vendor.mjs';
-import {finish} from './build/finish.mjs';
+import {addresses, runtimes} from './build/vendor.js';
+import {finish} from './build/finish.js';
 
 export default defineConfig({
   root: import.meta.dirname,
