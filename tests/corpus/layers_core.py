@@ -109,6 +109,11 @@ _SHAPES = (
     layer("ZeroPadding1D/plain", of((1, 2)), (6, 3)),
     layer("ZeroPadding2D/plain", of(((1, 2), (0, 1))), (6, 5, 3), fast=True),
     layer("ZeroPadding2D/channels_first", of(1, data_format="channels_first"), (3, 6, 5)),
+    layer(
+        "ZeroPadding2D/before_maximum",
+        lambda: keras.Sequential([layers.ZeroPadding2D(1), layers.MaxPooling2D(3, 2)]),
+        (6, 6, 3),
+    ),
     layer("ZeroPadding3D/plain", of((1, 2, 0)), (3, 4, 2, 2)),
     layer("UpSampling1D/plain", of(2), (5, 3)),
     layer("UpSampling2D/nearest", of((2, 3)), (4, 5, 3)),

@@ -26,6 +26,24 @@ if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
 
 
+# What leaves the order of a tensor's numbers, or just that of its axes, as it is.
+_MOVES = {"Identity", "ExpandDims", "Squeeze", "Reshape", "Transpose"}
+
+
+@rule(
+    "Pad",
+    "PadV2",
+    targets=(ONNX,),
+    why="Zeros in front of a maximum are written as 1.2e-38: ONNX Runtime makes a padding of a maximum's own of them, "
+    "which is -inf.",
+)
+def zeros_before_a_maximum(rewriter: Rewriter, op: Any, x: Any, paddings: Any, value: Any = None) -> Any:
+    zero = value is None or ((known := rewriter.value(value)) is not None and not np.any(known))
+    if x.dtype != tf.float32 or not zero or not _feeds_a_maximum(op):
+        return None
+    return tf.pad(x, paddings, constant_values=np.finfo(np.float32).tiny)
+
+
 @rule(
     "MaxPool",
     "AvgPool",
@@ -116,3 +134,8 @@ def _center(x: Any, window: Window) -> Any:
         rest = length - size - ((length + stride - 1) // stride - 1) * stride
         begin[axis + 1] = max(rest, 0) // 2 if isinstance(rest, int) else tf.maximum(rest, 0) // 2
     return x[tuple(slice(b, None) for b in begin)]
+
+
+def _feeds_a_maximum(op: Any) -> bool:
+    readers = op.outputs[0].consumers()
+    return any(r.type.startswith("MaxPool") or (r.type in _MOVES and _feeds_a_maximum(r)) for r in readers)
