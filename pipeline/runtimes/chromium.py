@@ -38,6 +38,7 @@ _SOFTWARE_GPU_FLAGS = (
     "--enable-unsafe-swiftshader",
     "--enable-unsafe-webgpu",
     "--use-webgpu-adapter=swiftshader",
+    "--disable-gpu-watchdog",  # it takes a processor that is busy with one long shader for a GPU that hangs
 )
 
 
