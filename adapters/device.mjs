@@ -26,7 +26,9 @@ export function describeWebgl(gl) {
 export function webglRefusal() {
   const canvas = globalThis.document?.createElement('canvas') ?? new OffscreenCanvas(1, 1);
   let words = '';
-  canvas.addEventListener('webglcontextcreationerror', (event) => words = event.statusMessage);
+  canvas.addEventListener('webglcontextcreationerror', ({statusMessage}) => {
+    words = statusMessage.replace(/\s+/g, ' ').trim();
+  });
   return canvas.getContext('webgl2') ? '' : words;
 }
 
@@ -64,13 +66,33 @@ export function describeWebgpu(device, adapter) {
   };
 }
 
-/** A function that throws once a WebGPU device is lost: what a library computes after that means nothing. */
-export function watch(device) {
-  let lost = null;
-  device?.lost.then((info) => lost = info);
-  return () => {
-    if (lost) {
-      throw new Error(`the WebGPU device was lost (${lost.reason}: ${lost.message}); its results mean nothing`);
-    }
-  };
+/** Whether a device is still there: what a library computes on one that was lost means nothing. */
+export class Presence {
+  #lost = null;
+  #fail = () => {};
+
+  /** The presence of a WebGPU device, of a WebGL context, or (null) of a processor, which is always there. */
+  constructor(device) {
+    device?.lost?.then(({reason, message}) => this.#end(`the WebGPU device was lost (${reason}: ${message})`));
+    device?.canvas?.addEventListener('webglcontextlost', () => this.#end('the WebGL context was lost'));
+  }
+
+  #end(words) {
+    this.#lost = new Error(`${words}; its results mean nothing`);
+    this.#fail(this.#lost);
+  }
+
+  /** Throws once the device is lost. */
+  check() {
+    if (this.#lost) throw this.#lost;
+  }
+
+  /** What a promise resolves to, unless the device is lost before: libraries wait for it forever. */
+  during(job) {
+    return new Promise((resolve, reject) => {
+      this.#fail = reject;
+      if (this.#lost) reject(this.#lost);
+      job.then(resolve, reject);
+    });
+  }
 }

@@ -2,7 +2,7 @@
 //
 // The host's litert() resolves to {litert, wasm}: the module, and the address of the directory with its WebAssembly.
 
-import {describeWebgpu, requestAdapter, Unsupported, watch} from './device.mjs';
+import {describeWebgpu, Presence, requestAdapter, Unsupported} from './device.mjs';
 import {PROBE, readProbe, ROWS} from './probe.mjs';
 import {TFLITE_PROBE} from './probe_models.mjs';
 
@@ -68,7 +68,7 @@ export async function open({device, model, host}) {
   const jspi = device === 'webgpu' && await litert.supportsFeature('jspi');
   if (!litert.getGlobalLiteRtPromise()) await litert.loadLiteRt(wasm, {threads: false, jspi});
   const gpu = adapter && litert.getWebGpuDevice();
-  const present = watch(gpu);
+  const presence = new Presence(gpu);
   const found = await probe(litert, device);
   const compiled = await compile(litert, device, await host.read(model));
   const runner = compiled.signatures[SIGNATURE];
@@ -99,8 +99,8 @@ export async function open({device, model, host}) {
       const data = dtype === 'uint8' && given.dtype === 'int32' ? Uint8Array.from(given.data) : given.data;
       feeds[name] = {shape: given.shape, data};
     }
-    return call(litert, runner, feeds);
+    return presence.during(call(litert, runner, feeds));
   }
 
-  return {environment, step, check: present, close: () => compiled.delete()};
+  return {environment, step, check: () => presence.check(), close: () => compiled.delete()};
 }

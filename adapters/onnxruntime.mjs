@@ -2,7 +2,7 @@
 //
 // The host's onnxruntime(device) resolves to the library's module, which knows where its WebAssembly lies.
 
-import {describeWebgpu, requestAdapter, Unavailable, watch} from './device.mjs';
+import {describeWebgpu, Presence, requestAdapter, Unsupported} from './device.mjs';
 import {PROBE, readProbe, ROWS} from './probe.mjs';
 import {ONNX_PROBE} from './probe_models.mjs';
 
@@ -78,6 +78,16 @@ function fromTensor({type, dims, data}) {
   return {dtype, shape, data: Float32Array.from(data)};
 }
 
+async function run(session, feeds) {
+  try {
+    return await session.run(feeds, {logSeverityLevel: ERROR});
+  } catch (error) {
+    // A node with more inputs and outputs (a Split in many) than the adapter lets one shader have.
+    const limit = /Too many storage buffers in shader[^\n]*/.exec(error.message);
+    throw limit ? new Unsupported(`ONNX Runtime on this adapter: ${limit[0].trim()}`) : error;
+  }
+}
+
 /** Load an ONNX model on a device; see README.md. */
 export async function open({device, model, host}) {
   if (!DEVICES.includes(device)) throw new Error(`ONNX Runtime has no device '${device}' here; there are ${DEVICES}`);
@@ -91,7 +101,7 @@ export async function open({device, model, host}) {
   // Node.js' library writes to standard error, past any console.
   const session = await create(ort, device, bytes, device === 'cpu' ? ERROR : VERBOSE);
   const gpu = adapter && await ort.env.webgpu.device;
-  const present = watch(gpu);
+  const presence = new Presence(gpu);
   const types = Object.fromEntries(session.inputMetadata.map(({name, type}) => [name, type]));
   const {common, ...versions} = ort.env.versions;
   const environment = {
@@ -111,11 +121,11 @@ export async function open({device, model, host}) {
       throw new Error(`the model takes inputs [${session.inputNames}], but was given [${names}]`);
     }
     const feeds = Object.fromEntries(names.map((name) => [name, toTensor(ort, inputs[name], types[name])]));
-    const results = await session.run(feeds, {logSeverityLevel: ERROR});
+    const results = await presence.during(run(session, feeds));
     const outputs = Object.fromEntries(session.outputNames.map((name) => [name, fromTensor(results[name])]));
     for (const tensor of [...Object.values(feeds), ...Object.values(results)]) tensor.dispose?.();
     return outputs;
   }
 
-  return {environment, step, check: present, close: () => session.release()};
+  return {environment, step, check: () => presence.check(), close: () => session.release()};
 }

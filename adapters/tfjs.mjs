@@ -2,7 +2,9 @@
 //
 // The host's tfjs(backend) resolves to {tf, wasm}: the library with that one backend, and the wasm backend's module.
 
-import {describeWebgl, describeWebgpu, requestAdapter, Unavailable, Unsupported, watch, webglRefusal} from './device.mjs';
+import {
+  describeWebgl, describeWebgpu, Presence, requestAdapter, Unavailable, Unsupported, webglRefusal,
+} from './device.mjs';
 import {probeTfjs} from './probe.mjs';
 
 // What a device's name stands for: the backend, and flags to be set before it starts.
@@ -98,8 +100,7 @@ export async function open({device, model, host}) {
   const adapter = device === 'webgpu' ? await requestAdapter() : null;
   const {tf, wasm} = await host.tfjs(DEVICES[device].backend);
   const backend = await startBackend(tf, device);
-  const gl = backend === 'webgl' ? tf.backend().gpgpu.gl : null;
-  const present = watch(adapter && tf.backend().device);
+  const presence = new Presence(backend === 'webgl' ? tf.backend().gpgpu.gl : adapter && tf.backend().device);
   const environment = await describe(tf, backend, wasm, adapter);
   const artifacts = await readArtifacts(tf, host, model);
   const graph = await tf.loadGraphModel({load: async () => artifacts});
@@ -126,7 +127,7 @@ export async function open({device, model, host}) {
     }
   }
 
-  async function step(inputs) {
+  async function run(inputs) {
     takesNames(inputs, signature.inputs);
     const feeds = {};
     let results = [];
@@ -146,8 +147,7 @@ export async function open({device, model, host}) {
   }
 
   function check() {
-    if (gl?.isContextLost()) throw new Error('the WebGL context was lost; its results mean nothing');
-    present();
+    presence.check();
     const {numTensors} = tf.memory();
     settled ??= numTensors;
     if (numTensors > settled) {
@@ -155,5 +155,6 @@ export async function open({device, model, host}) {
     }
   }
 
+  const step = (inputs) => presence.during(run(inputs));
   return {environment, step, check, close: () => graph.dispose()};
 }

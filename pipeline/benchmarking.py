@@ -13,7 +13,7 @@ from pipeline import runtimes
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, manifest
 from pipeline.cells import Status
-from pipeline.errors import RuntimeCrash, RuntimeUnavailable, UsageError
+from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported, UsageError
 from pipeline.progress import Observer
 from pipeline.runtimes import RuntimeEntry, early_start
 from pipeline.runtimes.worker import Worker
@@ -138,7 +138,7 @@ def _time(
         seconds = worker.time(tensors, calls, warmup)
     except RuntimeUnavailable as error:
         return Timing(*cell, Status.NOT_RUN, str(error), size)
-    except RuntimeCrash as error:
+    except (RuntimeCrash, RuntimeUnsupported) as error:
         return Timing(*cell, Status.FAIL, str(error), size)
     p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(seconds, (25, 50, 75, 90, 99)))
     return Timing(

@@ -144,6 +144,10 @@ class RuntimeCrash(IsomerError):
     exit_code = EXIT_PARITY
 
 
+class RuntimeTimeout(RuntimeCrash):
+    """A runtime gave no answer in time: it hangs, or it is slow."""
+
+
 def first_line(error: BaseException, limit: int = 300) -> str:
     """The beginning of an exception's text without its full stop, or its type where it has no text.
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
-from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
+from pipeline.errors import RuntimeCrash, RuntimeTimeout, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.parity import measure
 from pipeline.parity.budget import FLOAT32_BITS, Budget, class_name, float_bits, may_be_coarse
 from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
@@ -29,6 +29,7 @@ REPEAT_ROWS = 500
 # Rows per call for other sizes of the dynamic dimensions.
 OTHER_BATCH = 3
 _AT_A_TIME = 2
+_SLOW = "no answer within {:.0f} s: this takes a GPU"
 _TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
 _ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
@@ -217,6 +218,10 @@ def _judge_cell(
         if artifact.flex and not entry.flex and "Select TensorFlow op" in str(error):
             reason = f"The file holds TensorFlow's {', '.join(artifact.flex)}, and this runtime has no Flex delegate."
             return replace(cell, verdict=Status.UNSUPPORTED, reason=reason, samples=0)
+        if isinstance(error, RuntimeTimeout) and cell.environment.get("adapter_is_software"):
+            # A model that a GPU runs at once takes minutes there: no sign of anything wrong.
+            reason = f"Software-rendered, and {_SLOW.format(worker.timeout)}"
+            return replace(cell, verdict=Status.NOT_RUN, reason=reason, samples=0)
         return replace(cell, verdict=Status.FAIL, reason=f"crashed: {error}")
 
 

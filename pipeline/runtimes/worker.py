@@ -24,7 +24,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.artifact import Artifact
-from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
+from pipeline.errors import RuntimeCrash, RuntimeTimeout, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.runtimes.base import Tensors, load, save
 
 _LAST_WORDS = 1500
@@ -97,7 +97,7 @@ class Worker:
         A child that an earlier artifact took down is started anew: a crash is the verdict of one cell only.
 
         Raises:
-            RuntimeUnavailable, RuntimeUnsupported, RuntimeCrash.
+            RuntimeUnavailable, RuntimeUnsupported, RuntimeCrash (RuntimeTimeout, where no answer came).
         """
         if self._asked and self._process.poll() is not None:
             self._release()
@@ -190,7 +190,7 @@ class Worker:
                 if left <= 0 or not selector.select(left):
                     words = self._last_words()
                     self._kill()
-                    raise RuntimeCrash(f"no answer within {self.timeout:.0f} s, stopped. {words}".strip())
+                    raise RuntimeTimeout(f"no answer within {self.timeout:.0f} s, stopped. {words}".strip())
                 chunk = self._replies.read(65536)
                 if not chunk:
                     raise RuntimeCrash(self._died())

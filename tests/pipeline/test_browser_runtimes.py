@@ -308,6 +308,20 @@ def test_litert_js_takes_what_it_can_and_says_what_not(workers: Any, tmp_path: P
         worker.activate(ARTIFACT, as_tflite(tmp_path, integers=True))
 
 
+def test_a_node_with_more_buffers_than_the_adapter_allows_is_unsupported(workers: Any, tmp_path: Path) -> None:
+    names = [f"y{i}" for i in range(40)]
+    model = save(
+        tmp_path / "split.onnx",
+        [helper.make_node("Split", ["x"], names, axis=1)],
+        [tensor("x", TensorProto.FLOAT, "batch", len(names))],
+        [tensor(name, TensorProto.FLOAT, "batch", 1) for name in names],
+    )
+    worker = workers("onnxruntime_web", "webgpu")
+    activate(worker, model)
+    with pytest.raises(RuntimeUnsupported, match="Too many storage buffers in shader"):
+        worker.infer({"x": np.ones((2, len(names)), np.float32)}, 2)
+
+
 def test_a_kernel_that_webgpu_lacks_is_unsupported(workers: Any, tmp_path: Path) -> None:
     nodes = [op("x", "Placeholder"), op("u", "Unique", "x"), op("y", "Identity", "u")]
     worker = workers("tfjs_browser", "webgpu")

@@ -10,6 +10,7 @@ import pytest
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
+from pipeline.errors import RuntimeTimeout, RuntimeUnsupported
 from pipeline.parity import budget
 from pipeline.parity.budget import CEILING_ULP, FLOOR_ULP
 from pipeline.parity.inputs import Judged
@@ -98,3 +99,29 @@ def test_between_the_ceiling_and_what_the_device_may_show_is_no_verdict() -> Non
         found = judge_outputs({"y": REFERENCE["y"] + np.float32(error)}, EXACT, REFERENCE, sensitive)
         assert found.status is verdict, found.reason
         assert ("agreement says nothing" in found.reason) is (verdict is Status.INCONCLUSIVE)
+
+
+@pytest.mark.parametrize(
+    ("error", "software", "verdict"),
+    [
+        (RuntimeTimeout("no answer within 1 s, stopped."), True, Status.NOT_RUN),
+        (RuntimeTimeout("no answer within 1 s, stopped."), False, Status.FAIL),
+        (RuntimeUnsupported("LiteRT.js: Element type BOOL is not supported."), False, Status.UNSUPPORTED),
+    ],
+)
+def test_slow_software_and_a_library_that_declines_are_no_failures(
+    error: Exception, software: bool, verdict: Status
+) -> None:
+    class Declining(Device):
+        timeout = 1.0
+
+        def activate(self, artifact: Artifact, path: Path) -> dict[str, Any]:
+            return {"adapter_is_software": software}
+
+        def infer(self, inputs: dict[str, np.ndarray], batch: int) -> tuple[dict[str, np.ndarray], float]:
+            raise error
+
+    entry = RuntimeEntry("fake", "fake", "tfjs", "webgpu", required=False)
+    (found,) = judge(Path(), [ARTIFACT], [entry], EVIDENCE, 0, lambda _: Declining(24, 0.0))
+    assert found.verdict is verdict and found.samples == (10 if verdict is Status.FAIL else 0) * 2
+    assert "no answer within 1 s" in found.reason or "BOOL" in found.reason
