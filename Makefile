@@ -9,7 +9,7 @@ ARM64 := .tools/arm64/arm64.json
 PAGE := serving/page/dist/index.html
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup flex arm64 device-check train export validate serve bench coverage test soak lint format clean help
+.PHONY: main all setup flex arm64 device-check gpu-check train export validate serve bench coverage test soak lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -33,6 +33,9 @@ $(ARM64): tools/setup_arm64.py tools/arm64.txt | $(SETUP)
 
 device-check: setup $(ARM64) ## MODEL's latest bundle on emulated ARM64 processors (Raspberry Pi 3, 4 and 5)
 	$(RUN) isomer validate exports/$(MODEL) --runtime litert-arm64,onnxruntime-arm64
+
+gpu-check: setup ## MODEL's latest bundle on this machine's NVIDIA GPU, with TF32 off and on
+	$(RUN) isomer validate exports/$(MODEL) --runtime tensorflow,onnxruntime --device gpu,gpu-tf32
 
 train: setup ## Train MODEL
 	$(RUN) isomer train $(MODEL)

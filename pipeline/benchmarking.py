@@ -30,7 +30,7 @@ class Timing:
         format, precision, variant, runtime, device: the cell.
         status, reason: PASS, or why there are no figures.
         batch: rows per call; `calls` were timed after `warmup` that were not.
-        p50_ms, p90_ms, p99_ms: latency of a call in milliseconds.
+        min_ms, p50_ms, p90_ms, p99_ms: latency of a call in milliseconds.
         rows_per_second: throughput at the median latency.
         unstable: the latencies spread so much that the machine was busy with something else.
         environment: versions, device, threads.
@@ -46,6 +46,7 @@ class Timing:
     batch: int
     calls: int = 0
     warmup: int = 0
+    min_ms: float | None = None
     p50_ms: float | None = None
     p90_ms: float | None = None
     p99_ms: float | None = None
@@ -140,7 +141,7 @@ def _time(
         return Timing(*cell, Status.NOT_RUN, str(error), size)
     except (RuntimeCrash, RuntimeUnsupported) as error:
         return Timing(*cell, Status.FAIL, str(error), size)
-    p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(seconds, (25, 50, 75, 90, 99)))
+    low, p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(seconds, (0, 25, 50, 75, 90, 99)))
     return Timing(
         *cell,
         Status.PASS,
@@ -148,6 +149,7 @@ def _time(
         size,
         calls,
         warmup,
+        round(low, 4),
         round(p50, 4),
         round(p90, 4),
         round(p99, 4),

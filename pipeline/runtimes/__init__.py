@@ -38,7 +38,7 @@ class RuntimeEntry:
         static: takes only files without dynamic dimensions.
         own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
-        on_request: run only where it is asked for by name.
+        on_request: run only where its name or its device is asked for, if no row that always runs has the same.
         emulated: on a processor in software, in a Python of its own; never timed, and run where it is asked for.
         precisions: of the files that it reads, where it is not for all.
     """
@@ -156,6 +156,10 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers("litert-firefox", "pipeline.runtimes.litert_firefox", "tflite", wasm=0, webgpu=20, static=True),
     *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
     *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
+    RuntimeEntry(
+        "tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu-tf32", required=False, on_request=True
+    ),
+    RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu-tf32", required=False, on_request=True),
     _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "cpu", _FLOAT_IO),
     _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", (FLOAT32,), sample=500, static=True),
     _on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", (FLOAT32, *_FIXED), sample=200, static=True),
@@ -179,13 +183,15 @@ def select(
     for device in devices:
         if device not in offered:
             raise UsageError(f"There is no device '{device}'.", f"Choose from {', '.join(sorted(offered))}.")
+    usual = {word for e in RUNTIMES if not e.on_request for word in (e.name, e.device)}
+    named = {*names, *devices} - usual
     chosen = tuple(
         e
         for e in RUNTIMES
         if (not names or e.name in names)
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
-        and (not e.on_request or names or (e.emulated and devices))
+        and (not e.on_request or e.name in named or e.device in named)
     )
     if not chosen:
         asked = ", ".join((*names, *devices))
