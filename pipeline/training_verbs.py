@@ -119,7 +119,7 @@ def register(app: typer.Typer, each: Each) -> None:
     def prune(
         recipes: Recipes,
         remove: Annotated[float, typer.Option(min=0, max=0.99, help="Share of all weights to remove.")] = 0.5,
-        finetune: Annotated[int | None, typer.Option(min=1, help="Epochs afterwards; half the recipe's.")] = None,
+        finetune: Annotated[int | None, typer.Option(min=1, help="Epochs afterwards; the recipe's.")] = None,
         data: Data = None,
         seed: Seed = 0,
         epochs: Epochs = None,

@@ -56,13 +56,13 @@ def prune(
 ) -> Pruned:
     """Remove a share of a trained recipe's weights with their units and channels, and train the rest again.
 
-    The training is taken from `runs`, or made now. The rest trains with the recipe's own optimizer, its schedule
-    shortened to the epochs of the fine-tuning: the learning rate is rewound (Renda et al., 2020). The result is
+    The training is taken from `runs`, or made now. The rest trains with the recipe's own optimizer and its
+    schedule from the beginning: the learning rate is rewound (Renda et al., 2020). The result is
     `<runs>/<recipe>-pruned/<recipe>-pruned.keras`, a model like any other.
 
     Args:
         remove: share of all parameters, 0 to 1. Idle channels go beyond it.
-        finetune: epochs of training afterwards; half of the recipe's by default.
+        finetune: epochs of training afterwards; the recipe's own number by default.
         data: MNIST as an `.npz`.
         seed, epochs: of the training that is pruned.
 
@@ -91,7 +91,7 @@ def prune(
     smaller = cutting.cut(whole.model, groups, kept)
     cut = _evaluate(smaller, loaded, test)
     observer.stage(loaded.name, f"training the {smaller.count_params():,} weights that are left")
-    limit = finetune if finetune is not None else max(1, loaded.epochs // 2)
+    limit = finetune or loaded.epochs
     fitted = fitting.fit(loaded, learned, watched, seed=seed, limit=limit, progress=observer.epoch, model=smaller)
     name = f"{loaded.name}-pruned"
     receipt = training.describe(loaded, dataset, fitted, seed, limit, began)
