@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
@@ -23,7 +23,6 @@ from pipeline import (
     runtimes,
     sources,
     user_module,
-    web_bundle,
     writing,
 )
 from pipeline.artifact import Artifact
@@ -35,22 +34,20 @@ from pipeline.errors import ModelError, UsageError, describe, first_line
 from pipeline.formats import FormatEntry
 from pipeline.invocation import parse
 from pipeline.outcome import Outcome
-from pipeline.parity import cost, oracle, reduced
+from pipeline.parity import oracle, reduced
 from pipeline.parity.gathering import gather
 from pipeline.parity.judge import Evidence, judge, left_out
 from pipeline.parity.judge_reduced import judge_reduced
 from pipeline.parity.reduced import Reduced
 from pipeline.progress import Observer
-from pipeline.runtimes import RuntimeEntry, early_start
+from pipeline.runtimes import early_start
 from pipeline.sources import Loaded, Source
-from pipeline.web_bundle import Written
-from pipeline.web_bundle.image import image_of
+from pipeline.web_bundle.collection import expected_of, judged_formats, write_all
 from pipeline.writing import Refusal
 
 OUTPUT = Path("exports")
 RUNS = Path("runs")
 RECEIPT = "receipt.json"
-_ANY_SIZE = 64  # of dynamic dimensions, where work is estimated
 
 
 def export(
@@ -107,7 +104,7 @@ def export(
     writers = formats.select(format)
     offered = {entry.name: entry.precisions for entry in writers}
     precisions.plan(precision, offered)  # before anything is trained
-    entries = runtimes.select(tuple(runtime), tuple(device), _judged(f.name for f in writers))
+    entries = runtimes.select(tuple(runtime), tuple(device), judged_formats(f.name for f in writers))
     with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
         for file in imports:
@@ -156,8 +153,10 @@ def export(
         if parts is not None:
             preprocessing.write(parts, root)
             checks += preprocessing.check(parts, root, raw, evidence)
-        web = _write_web(root, source.name, captured, artifacts, entries, evidence, loaded, observer)
+        observer.stage(source.name, "writing the web bundle")
+        web = write_all(root, source.name, captured, artifacts, entries, evidence, loaded.dataset)
         artifacts += web.artifacts
+        expected |= expected_of(web.artifacts, expected)
         observer.stage(source.name, "running the cells")
         other = partial(judge_reduced, expected=expected, gate=gate)
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell, other)
@@ -207,33 +206,6 @@ def _write(
     return artifacts, refusals
 
 
-def _judged(names: Iterable[str]) -> tuple[str, ...]:
-    """The formats to judge: those that are written, and the bundle for pages, which is made of TF.js' artifact."""
-    unique = tuple(dict.fromkeys(names))
-    return (*unique, web_bundle.FORMAT) if "tfjs" in unique else unique
-
-
-def _write_web(
-    root: Path,
-    name: str,
-    captured: Capture,
-    artifacts: Sequence[Artifact],
-    entries: Sequence[RuntimeEntry],
-    evidence: Evidence,
-    loaded: Loaded,
-    observer: Observer,
-) -> Written:
-    """The bundle for pages, with a module for each device that is to be judged: none is shipped that is not."""
-    made = next((a for a in artifacts if a.format == "tfjs" and a.precision == precisions.FLOAT32), None)
-    devices = [entry.device for entry in entries if entry.format == web_bundle.FORMAT]
-    if made is None or not devices:
-        return Written()
-    observer.stage(name, "writing the web bundle")
-    work = cost.multiplications(captured, _ANY_SIZE)
-    image = image_of(captured.signature, loaded.dataset)
-    return web_bundle.write(made, root, name, evidence, devices, work, image)
-
-
 def _require(
     named: Sequence[str],
     runtime: Sequence[str],
@@ -248,7 +220,7 @@ def _require(
         advice = dict.fromkeys(o.advice for refusal in asked for o in refusal.obstacles if o.advice)
         raise ModelError(f"{what} Nothing was published.", " ".join([*advice, "Or leave it out of --format."]))
     try:
-        runtimes.select(tuple(runtime), tuple(device), _judged(a.format for a in artifacts))
+        runtimes.select(tuple(runtime), tuple(device), judged_formats(a.format for a in artifacts))
     except UsageError as error:
         what = " ".join(f"{refusal.format} is UNSUPPORTED: {refusal.reason}" for refusal in refusals)
         raise ModelError(f"{error.what} {what}", error.fix) from error
