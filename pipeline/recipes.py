@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from pipeline import frameworks, precisions
+from pipeline.awareness import AWARE_OF
 from pipeline.errors import ModelError, UsageError
 
 HOME = Path(__file__).resolve().parent.parent / "models"
@@ -38,6 +39,7 @@ class Recipe:
         dataset: a name that `pipeline.datasets.load` knows, or the path of an `.npz` file.
         batch_size, epochs: positive; `epochs` is the most that EarlyStopping may use.
         precisions: what else than float32 is exported, unless the user says so.
+        aware_of: a precision that the last quarter of the epochs, in addition, is trained for; or nothing.
         loss, metrics: as `keras.Model.compile` takes them; with several outputs, dicts by output name.
     """
 
@@ -50,6 +52,7 @@ class Recipe:
     loss: Any
     metrics: Any
     precisions: tuple[str, ...]
+    aware_of: str
     module: ModuleType = field(repr=False, compare=False)
 
     def build(self) -> Any:
@@ -205,8 +208,14 @@ def load(name_or_path: str | Path) -> Recipe:
     names = getattr(module, "precisions", ())
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) for name in names):
         raise ModelError(f"'precisions' in {path} is no list of names.", GUIDE)
+    aware_of = getattr(module, "aware_of", "")
+    if aware_of and aware_of not in AWARE_OF:
+        raise ModelError(
+            f"'aware_of' in {path} is {aware_of!r}: no training is aware of that.",
+            f"Choose from {', '.join(AWARE_OF)}.",
+        )
     wanted = tuple(precisions.named(name).name for name in names)
-    return Recipe(path.stem, path, sha256, dataset, batch_size, epochs, loss, metrics, wanted, module)
+    return Recipe(path.stem, path, sha256, dataset, batch_size, epochs, loss, metrics, wanted, aware_of, module)
 
 
 def _run(path: Path, source: bytes, name: str) -> ModuleType:

@@ -12,6 +12,7 @@ import numpy as np
 
 from pipeline import evidence, frameworks, keras_file, means
 from pipeline import receipt as receipts
+from pipeline.awareness import aware
 from pipeline.datasets import Dataset
 from pipeline.epochs import NOT_METRICS, EpochProgress, headline
 from pipeline.fitting import EVALUATION_BATCH, Fitted, Samples, fit
@@ -134,7 +135,14 @@ def _train(
         team=team,
         identity=identify(recipe.sha256, dataset.sha256, seed, limit),
     )
+    before = len(fitted.recorder.epochs)
+    if recipe.aware_of and team is None:
+        again = max(1, limit // 4)
+        with aware(fitted.model, recipe.aware_of):
+            fitted = fit(recipe, learned, watched, seed=seed, limit=again, progress=progress, model=fitted.model)
     receipt = describe(recipe, dataset, fitted, seed, limit, began)
+    if recipe.aware_of and team is None:
+        receipt["aware"] = {"of": recipe.aware_of, "epochs_before": before}
     path = directory / recipe.name / receipts.MODEL
     if team is not None:
         receipt["workers"] = team.describe()

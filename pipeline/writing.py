@@ -51,6 +51,7 @@ class Refusal:
             )
             for entry in RUNTIMES
             if entry.format == self.format and not entry.flex and not entry.on_request
+            if not entry.precisions or self.precision in entry.precisions
         ]
 
     def to_json(self) -> dict[str, Any]:

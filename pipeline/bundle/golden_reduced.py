@@ -35,6 +35,8 @@ def write(root: Path, expected: Mapping[str, Reduced]) -> None:
             arrays[f"{label}/shown/{name}"] = budget.reference_ulp
             arrays[f"{label}/limit/{name}"] = budget.limits_ulp
         arrays |= {f"{label}/quantum/{name}": np.array(step) for name, step in own.quanta.items()}
+        arrays[f"{label}/noise_rows"] = np.array(own.noise_rows)
+        arrays |= {f"{label}/noise/{name}": np.array(value) for name, value in own.noise.items()}
         for family, answers in own.answers.items():
             arrays |= {f"{label}/answer/{family}/{name}": value for name, value in answers.items()}
     if arrays:
@@ -76,4 +78,7 @@ def _unpack(label: str, arrays: Tensors, rows: np.ndarray, here: np.ndarray, few
         family, _, name = key.partition("/")
         answers.setdefault(family, {})[name] = value[here[:regular]]
     quanta = {name: float(step) for name, step in under("quantum").items()}
-    return Reduced(rows, replace(few, exact=exact, budgets=budgets), "", answers, quanta)
+    noise = {name: float(value) for name, value in under("noise").items()}
+    return Reduced(
+        rows, replace(few, exact=exact, budgets=budgets), "", answers, quanta, noise, int(arrays[f"{label}/noise_rows"])
+    )

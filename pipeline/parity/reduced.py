@@ -26,8 +26,11 @@ from pipeline.parity.stored_weights import replacements
 
 # Rows that are judged so: what a runtime computes wrongly shows on any of them.
 ROWS = 256
-# Both errors are the largest of some hundred rows, from distributions with tails.
-_MAXIMA = 2.0
+# The textbook schemes of rounding activations differ by up to two, and a runtime may have one of its own.
+SCHEMES = 2.0
+# Kernels in whole numbers look exponentials up: 513 values over 10 units, interpolated (an error of (10/512)^2 / 8), of
+# differences that are rounded to 10/65535 (half of that). 8 bits hide it, 16 do not.
+_TABLES = (10 / 512) ** 2 / 8 + 10 / 65535 / 2
 
 
 class Arithmetic(StrEnum):
@@ -56,9 +59,12 @@ class Reduced:
     Attributes:
         rows: places of the rows among all that are judged, ascending.
         evidence: exact answers with the file's own weights on those rows, and budgets; None where nobody knows them.
+            Where activations are rounded, a budget is what any one row may be off by, and `noise` is sharper.
         reason: why nobody does.
         answers: of each family of kernels in whole numbers, what it answered to the regular rows at the export.
         quanta: the step of each output that is a whole number times that.
+        noise: by output, the root mean square error that rounding activations makes; nothing where they stay floats;
+            over `noise_rows` regular rows.
     """
 
     rows: np.ndarray
@@ -66,6 +72,8 @@ class Reduced:
     reason: str = ""
     answers: dict[str, Tensors] = field(default_factory=dict)
     quanta: dict[str, float] = field(default_factory=dict)
+    noise: dict[str, float] = field(default_factory=dict)
+    noise_rows: int = 0
 
 
 def choose(evidence: Evidence, seed: int) -> np.ndarray:
@@ -101,8 +109,9 @@ def expect(
         return Reduced(rows, None, f"{len(lost)} of its weights are no constant of the graph that is known: {named}")
     few = evidence.take(rows)
     try:
-        return Reduced(rows, _answer(capture, legal, artifact, values, few, samples))
-    except ValueError as error:
+        found, noise = _answer(capture, legal, artifact, values, few, samples)
+        return Reduced(rows, found, noise=noise, noise_rows=few.judged.regular)
+    except Exception as error:  # of TensorFlow, or of a rule that does not know what another rule has made
         return Reduced(rows, None, f"the graph cannot be run with other weights: {first_line(error)}")
 
 
@@ -113,7 +122,8 @@ def _answer(
     values: Mapping[bytes, np.ndarray],
     few: Evidence,
     samples: Tensors | None,
-) -> Evidence:
+) -> tuple[Evidence, dict[str, float]]:
+    """Exact answers with budgets, and the noise of activations that are rounded."""
     from pipeline.legalize.altered import Coarser, Where, altered, observe
 
     batch = 1 if few.alone else few.judged.rows
@@ -126,21 +136,34 @@ def _answer(
     exact = run()
     kind, bits = arithmetic(artifact.format, artifact.precision), precisions.named(artifact.precision).bits
     if kind is Arithmetic.FLOAT32:
-        return replace(few, exact=exact)
+        return replace(few, exact=exact), {}
     if kind is Arithmetic.FLOAT16:
         coarse = budget.derive(exact, run(Coarser(Where.RESULTS)), few.judged.regular)
-        return replace(few, exact=exact, budgets={n: _wider(b, coarse[n].limits_ulp) for n, b in few.budgets.items()})
+        budgets = {name: _wider(own, coarse[name].limits_ulp) for name, own in few.budgets.items()}
+        return replace(few, exact=exact, budgets=budgets), {}
     where = Where.FACTORS if kind is Arithmetic.DYNAMIC else Where.RESULTS
     # XNNPACK finds a range for each row, ONNX' DynamicQuantizeLinear one for the whole tensor.
     by_row = kind is Arithmetic.DYNAMIC and artifact.format == "tflite"
     ranges = observe(capture, legal, values, samples) if kind is Arithmetic.FIXED and samples is not None else ()
     shown = [run(Coarser(where, bits, symmetric, by_row, ranges)) for symmetric in (False, True)]
-    budgets = {}
+    tables = _TABLES if kind is Arithmetic.FIXED else 0.0
+    regular = few.judged.regular
+    noise, budgets = {}, {}
     for name, own in few.budgets.items():
+        unit = measure.ulp(own.scales)
         errors = np.max([measure.ulp_errors(s[name], exact[name], own.scales) for s in shown], axis=0)
-        shared = float(np.max(errors[: few.judged.regular], initial=0.0))
-        budgets[name] = _wider(own, _MAXIMA * np.maximum(errors, shared))
-    return replace(few, exact=exact, budgets=budgets)
+        errors = np.maximum(errors, np.max(errors[:regular], initial=0.0)) + tables * own.scales / unit
+        budgets[name] = _wider(own, SCHEMES * errors)
+        least = rms((own.limits_ulp * unit)[:regular]) / SCHEMES
+        made = max(rms(s[name][:regular] - exact[name][:regular]) for s in shown)
+        noise[name] = max(made + tables * rms(own.scales[:regular]), least)
+    return replace(few, exact=exact, budgets=budgets), noise
+
+
+def rms(values: np.ndarray) -> float:
+    """Root mean square of the finite values."""
+    finite = np.where(np.isfinite(values), values, 0.0).astype(np.float64)
+    return float(np.sqrt(np.mean(finite * finite))) if finite.size else 0.0
 
 
 def _starts(few: Evidence, batch: int) -> range:
