@@ -32,9 +32,8 @@ export async function checkCell(entry, evidence) {
       return {...cell, verdict: 'FAIL', seconds: since(began),
         reason: `the probe finds ${bits} significand bits in its arithmetic, where float32 has ${FLOAT32_BITS}`};
     }
-    const dynamic = entry.artifact.signature.inputs.every(({shape}) => shape.length === 0 || shape[0] === null);
     const found = await judgeCell({
-      evidence: bits < FLOAT32_BITS ? evidence.coarser(bits) : evidence, dynamic,
+      evidence: bits < FLOAT32_BITS ? evidence.coarser(bits) : evidence, dynamic: entry.dynamic,
       infer: (inputs, batch) => runner.infer(forRuntimes(inputs), batch),
     });
     if (found.verdict === 'PASS' && !found.reason && bits < FLOAT32_BITS) {

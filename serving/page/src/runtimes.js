@@ -20,7 +20,8 @@ const TABLE = [
 /**
  * The runtimes expected of a bundle, in the order in which they are started.
  *
- * Each has id, name, label, library, runtime, device, format, artifact (undefined: the bundle has none, `absent` says why)
+ * Each has id, name, label, library, runtime, device, format, dynamic (it takes batches), artifact (undefined: the bundle has
+ * none, `absent` says why)
  * and model and read(name), which open it, after prepare().
  */
 export function expected(bundle) {
@@ -33,6 +34,7 @@ export function expected(bundle) {
       id: `${row.library}-${row.device}`,
       label: `${row.name} ${row.device}`,
       artifact,
+      dynamic: takesBatches(artifact),
       absent: artifact ? '' : bundle.absence(row.format),
       model: directory ? 'model.json' : artifact?.path.replace(/^.*\//, ''),
       read: (name) => bundle.read(`${root}/${name}`),
@@ -42,13 +44,15 @@ export function expected(bundle) {
   return [...known, ...ready(bundle)];
 }
 
+const takesBatches = (of) => Boolean(of?.signature.inputs.every(({shape}) => shape.length === 0 || shape[0] === null));
+
 // The bundle's own modules in web/, which hold just what this model needs (docs/web.md).
 function ready(bundle) {
   const modules = bundle.manifest.files.map(({path}) => /^web\/float32\/(cpu|wasm|webgl)\.mjs$/.exec(path)).filter(Boolean);
   return modules.map(([path, device]) => ({
     library: 'bundle', name: 'Web bundle', runtime: 'web-bundle', format: 'web', variant: device, device, required: false,
     id: `bundle-${device}`, label: `Web bundle ${device}`, artifact: {path, variant: device, signature: bundle.signature},
-    absent: '', model: `${bundle.root}/${path}?sha256=${bundle.hash(path)}`, read: (name) => bundle.read(name), megabytes: 0.3,
+    dynamic: takesBatches(bundle), absent: '', model: `${bundle.root}/${path}?sha256=${bundle.hash(path)}`, read: (name) => bundle.read(name), megabytes: 0.3,
     prepare: () => bundle.read(path),
   }));
 }

@@ -3,7 +3,7 @@
 import {h} from '../dom.js';
 import {imageInput, paint} from '../images.js';
 import {compare, classifier, floatBits} from '../judge/judge.js';
-import {FLOAT32_BITS} from '../judge/evidence.js';
+import {FLOAT32_BITS, takeRows} from '../judge/evidence.js';
 import {argmax} from '../judge/measure.js';
 import {Tampered} from '../bundle.js';
 import {Missing, Runner, Unsupported} from '../runner.js';
@@ -96,7 +96,7 @@ export class Answers {
     try {
       await this.#open(row);
       row.state = 'asked';
-      const outputs = await row.runner.infer(given.inputs, batchOf(given));
+      const outputs = await row.runner.infer(given.inputs, row.entry.dynamic ? rowsOf(given) : 1);
       if (!current()) return;
       row.outputs = outputs;
       row.state = 'answered';
@@ -121,11 +121,12 @@ export class Answers {
 
   async #time(row, given, current) {
     if (!row.outputs) return;
+    const one = Object.fromEntries(Object.entries(given.inputs).map(([name, value]) => [name, takeRows(value, [0])]));
     try {
-      const [first] = await row.runner.time(given.inputs, 1, WARMUP);
+      const [first] = await row.runner.time(one, 1, WARMUP);
       if (!current()) return;
       const calls = Math.max(FEWEST, Math.min(MOST, Math.floor(TIMING_SECONDS / first)));
-      row.seconds = await row.runner.time(given.inputs, calls, 0);
+      row.seconds = await row.runner.time(one, calls, 0);
     } catch (error) {
       row.problem = error;
       row.state = 'failed';
@@ -247,7 +248,7 @@ export class Answers {
   }
 }
 
-const batchOf = ({inputs}) => Object.values(inputs)[0].shape[0];
+const rowsOf = ({inputs}) => Object.values(inputs)[0].shape[0];
 
 const verdictOf = (problem) => problem instanceof Unsupported ? 'UNSUPPORTED' : problem instanceof Missing ? 'NOT_RUN' : 'FAIL';
 
