@@ -77,7 +77,7 @@ def test_ranges_that_make_no_sense_are_refused(net: Path, old: str, new: str, wo
 def test_the_command_names_the_best_settings(net: Path, tmp_path: Path) -> None:
     done = run("tune", net, "--trials", "2", "--epochs", "2", "--runs", tmp_path / "runs")
     assert done.code == 0, done.err
-    assert "width = " in done.out and "trial 2: rate" in done.err and "trial 2 " in done.out
+    assert "width = " in done.out and "trial 2: rate" in done.err and "trial 2 complete" in done.err
 
 
 def test_a_study_goes_on_over_the_nodes_of_a_ray_cluster(net: Path, tmp_path: Path) -> None:
