@@ -307,6 +307,43 @@ def manifest(document: dict[str, Any] | None = None) -> dict[str, Any]:
     }
 
 
+def device() -> dict[str, Any]:
+    """A device's certificate: one file passes, for another there is no runtime."""
+    cell = {
+        "format": "tflite",
+        "precision": "float32",
+        "variant": "batch1",
+        "runtime": "litert",
+        "device": "pi5",
+        "required": False,
+        "artifact": "0" * 64,
+        "verdict": "PASS",
+        "reason": "",
+        "samples": 20,
+        "max_abs_error": 7.1e-07,
+        "ulp_error": 12.0,
+        "budget_ulp": 328.0,
+        "repeat_equal": True,
+        "batches": [1, 27],
+        "environment": {"machine": "aarch64", "nearest_kernels": "xnnpack", "difference": 2.4e-07},
+        "latency_ms": {"min": 0.2, "p50": 0.21, "p90": 0.25, "p99": 0.4, "calls": 200, "unstable": False},
+    }
+    keys = ("format", "precision", "variant", "runtime", "device", "required", "artifact", "samples", "environment")
+    absent = {**{k: cell[k] for k in keys}, "format": "onnx", "variant": "", "runtime": "onnxruntime", "samples": 0}
+    return {
+        "schema": "isomer-device-certificate/1",
+        "model": "cnn",
+        "version": 3,
+        "bundle": "1" * 64,
+        "kit": "2" * 64,
+        "name": "pi5",
+        "created": "2026-11-21T19:00:00+00:00",
+        "status": "PASS",
+        "machine": {"machine": "aarch64", "cpu": "implementer 0x41 part 0xd0b", "threads": 1},
+        "cells": [cell, {**absent, "verdict": "NOT_RUN", "reason": "onnxruntime is not installed"}],
+    }
+
+
 def receipt() -> dict[str, Any]:
     """Nine epochs, the seventh kept."""
     train = (0.3121, 0.0921, 0.0702, 0.0588, 0.0511, 0.0462, 0.0421, 0.0388, 0.0361)

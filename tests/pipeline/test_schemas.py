@@ -17,6 +17,7 @@ from tests.pipeline import example_certificate as example
 
 DOCUMENTS = {
     "certificate": example.certificate,
+    "device": example.device,
     "manifest": example.manifest,
     "receipt": example.receipt,
     "result": example.result,
