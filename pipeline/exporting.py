@@ -104,7 +104,8 @@ def export(
     writers = formats.select(format)
     offered = {entry.name: entry.precisions for entry in writers}
     precisions.plan(precision, offered)  # before anything is trained
-    entries = runtimes.select(tuple(runtime), tuple(device), judged_formats(f.name for f in writers))
+    chosen_formats = judged_formats(f.name for f in writers)
+    entries = runtimes.select(tuple(runtime), tuple(device), chosen_formats, thorough=False)
     with publish.staging(output / source.name) as root, early_start(entries) as start:
         observer.stage(source.name, "starting TensorFlow")
         for file in imports:
@@ -160,7 +161,7 @@ def export(
         observer.stage(source.name, "running the cells")
         other = partial(judge_reduced, expected=expected, gate=gate)
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell, other)
-        cells += left_out(artifacts, entries)
+        cells += left_out(artifacts, entries, thorough=False)
         cells += [*web.cells, *(cell for refusal in refusals for cell in refusal.cells())]
         document = certificate.build(
             model=source.name,

@@ -31,6 +31,7 @@ OTHER_BATCH = 3
 _AT_A_TIME = 2
 _SLOW = "no answer within {:.0f} s: this takes a GPU"
 _TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
+_LATER = "Left to `isomer validate`: slow without a GPU, or a second browser."
 _ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
 
@@ -152,8 +153,12 @@ def judge(
         executor.shutdown(wait=False, cancel_futures=True)
 
 
-def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> list[Cell]:
-    """The cells that the user's own restriction leaves out: in the table, so that nobody takes them for judged."""
+def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry], thorough: bool = True) -> list[Cell]:
+    """The cells that are not run, in the table, so that nobody takes them for judged.
+
+    Args:
+        thorough: the thorough runtimes were to run; what is left out is the user's own restriction.
+    """
     return [
         Cell(
             format=artifact.format,
@@ -163,7 +168,7 @@ def left_out(artifacts: Sequence[Artifact], entries: Sequence[RuntimeEntry]) -> 
             device=entry.device,
             required=False,
             verdict=Status.NOT_RUN,
-            reason="Left out by --runtime or --device.",
+            reason=_LATER if entry.thorough and not thorough else "Left out by --runtime or --device.",
         )
         for entry in RUNTIMES
         if entry not in entries and not entry.on_request

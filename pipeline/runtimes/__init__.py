@@ -17,6 +17,8 @@ from pipeline.runtimes.worker import Worker
 # Where a reduced precision is optional, a sample shows that the runtime computes what the file says.
 _REDUCED_ROWS = 500
 _FIXED = ("int8", "int8-io", "int16x8")
+# What a machine without a GPU emulates for minutes.
+_THOROUGH = ("webgl_f16", "webgpu")
 # JavaScript gives a model its inputs as floats.
 _FLOAT_IO = tuple(p.name for p in PRECISIONS if p.name not in ("int8-io", "int16x8"))
 
@@ -38,6 +40,7 @@ class RuntimeEntry:
         static: takes only files without dynamic dimensions.
         own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
+        thorough: a second browser, or slow without a GPU: `validate` runs it, `export` where it is asked for by name.
         on_request: run only where its name or its device is asked for, if no row that always runs has the same.
         emulated: on a processor in software, in a Python of its own; never timed, and run where it is asked for.
         precisions: of the files that it reads, where it is not for all.
@@ -54,6 +57,7 @@ class RuntimeEntry:
     slow_start: bool = False
     flex: bool = False
     static: bool = False
+    thorough: bool = False
     on_request: bool = False
     emulated: bool = False
     own_variant: bool = False
@@ -105,6 +109,7 @@ def _in_browsers(
             sample=sample,
             static=static,
             own_variant=own_variant,
+            thorough=name.endswith("-firefox") or device in _THOROUGH,
             precisions=_FLOAT_IO if device in ("wasm", "webgl") else (FLOAT32,),
         )
         for device, sample in samples.items()
@@ -168,9 +173,15 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
 
 
 def select(
-    names: tuple[str, ...] = (), devices: tuple[str, ...] = (), formats: tuple[str, ...] = ()
+    names: tuple[str, ...] = (),
+    devices: tuple[str, ...] = (),
+    formats: tuple[str, ...] = (),
+    thorough: bool = True,
 ) -> tuple[RuntimeEntry, ...]:
     """The entries that match, in table order; empty filters match all but those that run on request.
+
+    Args:
+        thorough: match the thorough ones, too, where neither their name nor their device is given.
 
     Raises:
         UsageError: a name or a device that no entry has, or nothing matches.
@@ -192,6 +203,7 @@ def select(
         and (not devices or e.device in devices)
         and (not formats or e.format in formats)
         and (not e.on_request or e.name in named or e.device in named)
+        and (thorough or not e.thorough or e.name in names or e.device in devices)
     )
     if not chosen:
         asked = ", ".join((*names, *devices))

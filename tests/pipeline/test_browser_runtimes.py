@@ -15,7 +15,7 @@ from onnx import TensorProto, helper
 
 from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeCrash, RuntimeUnavailable, RuntimeUnsupported
-from pipeline.runtimes import RUNTIMES, firefox, node
+from pipeline.runtimes import RUNTIMES, firefox, node, select
 from pipeline.runtimes.chromium import find_browser
 from pipeline.runtimes.web.chromium_page import ChromiumPage
 from pipeline.runtimes.worker import Worker
@@ -343,6 +343,16 @@ def test_litert_js_is_given_static_files_only(shape: tuple[int | None, ...], fle
     artifact = Artifact("tflite", "float32", "", Signature((TensorSpec("x", "float32", shape),), ()), flex=flex)
     asked = [e for e in RUNTIMES if e.name in ("litert", "litert-web", "litert-firefox", "tflite-flex")]
     assert {e.name for e in asked if e.reads(artifact)} == readers
+
+
+def test_what_is_slow_without_a_gpu_is_left_to_validate() -> None:
+    def offered(*names: str, thorough: bool) -> set[str]:
+        return {e.label for e in select(names, (), ("tfjs", "onnx", "tflite"), thorough=thorough)}
+
+    everything = offered(thorough=True)
+    later = {label for label in everything if any(word in label for word in ("firefox", "webgpu", "f16"))}
+    assert later == everything - offered(thorough=False)
+    assert offered("tfjs-browser", thorough=False) == offered("tfjs-browser", thorough=True)
 
 
 def test_a_missing_package_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
