@@ -188,7 +188,7 @@ def test_a_broken_model_and_tampered_weights_fail(bundles: Path, visitor: Visito
     old = manifest.read(root)
     (root / "onnx" / "float32.onnx").write_bytes(b"no model at all")
     _list_again(root, old)
-    with serving(tmp_path / "exports", "--web", "--engine", "tflite", "--poll-seconds", "1000", ready=False) as server:
+    with serving(tmp_path / "exports", "--web", "--engine", "tflite", "--poll-seconds", "1000") as server:
         visitor.open(server, "tiny")
         visitor.page.get_by_role("heading", name="tiny").wait_for()
         shard = next((root / "tfjs" / "float32").glob("*.bin"))

@@ -156,7 +156,7 @@ def by_page(tmp_path_factory: pytest.TempPathFactory) -> dict[str, dict[str, obj
     """The page's verdicts on all cases."""
     root = tmp_path_factory.mktemp("judge")
     samples = root / "samples.npz"
-    golden._save(samples, golden._pack(evidence(), True))
+    golden.save(samples, golden._pack(evidence(), True))
     arrays = {f"{name}/bits": np.array(bits) for name, (_, bits) in CASES.items()}
     for name, (calls, _) in CASES.items():
         for call, outputs in enumerate(answers(calls)):
