@@ -66,6 +66,8 @@ lint: setup ## Style, types and the walls of the house
 	$(RUN) ruff format --check .
 	$(RUN) mypy
 	$(RUN) lint-imports
+	@twice=$$(find tests -name 'test_*.py' -exec basename {} ';' | sort | uniq -d); \
+	test -z "$$twice" || { echo "pytest collects no two modules of one name: $$twice"; exit 1; }
 
 format: setup ## Format the Python files
 	$(RUN) ruff check --fix .
