@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pipeline.cells import Cell, Status
@@ -38,6 +38,8 @@ RUNTIMES = {
     "litert-firefox": "LiteRT.js in Firefox",
     "web-bundle": "Web bundle in browser",
 }
+# Cells that share a remark are named one by one up to here.
+_FEW = 4
 NOTHING = "–"
 
 
@@ -249,13 +251,22 @@ def notice(certificate: dict[str, Any]) -> str:
 
 
 def remarks(judged: Iterable[Cell]) -> list[tuple[Status, str, list[str]]]:
-    """(verdict, remark, cells that share it), failures first."""
-    found: dict[tuple[Status, str], list[str]] = {}
+    """(verdict, remark, cells that share it), failures first; many cells by their runtime and device alone."""
+    found: dict[tuple[Status, str], list[Cell]] = {}
     for cell in judged:
         if text := remark(cell):
-            found.setdefault((cell.verdict, text), []).append(f"{artifact_label(cell)} on {place(cell)}")
+            found.setdefault((cell.verdict, text), []).append(cell)
     order = [Status.FAIL, Status.INCONCLUSIVE, Status.UNSUPPORTED, Status.NOT_RUN, Status.PASS]
-    return [(*key, labels) for key, labels in sorted(found.items(), key=lambda item: order.index(item[0][0]))]
+    return [(*key, _named(cells)) for key, cells in sorted(found.items(), key=lambda item: order.index(item[0][0]))]
+
+
+def _named(cells: Sequence[Cell]) -> list[str]:
+    if len(cells) <= _FEW:
+        return [f"{artifact_label(cell)} on {place(cell)}" for cell in cells]
+    devices: dict[str, dict[str, None]] = {}
+    for cell in cells:
+        devices.setdefault(cell.runtime, {})[cell.device] = None
+    return [printable(f"{runtime}/{' '.join(names)}") for runtime, names in devices.items()]
 
 
 def checks(certificate: dict[str, Any]) -> list[tuple[str, int, int, list[dict[str, Any]]]]:
