@@ -13,7 +13,7 @@ import pytest
 from command import run
 from live import Live, serving
 from playwright.sync_api import Browser
-from visitor import Visitor, chromium
+from visitor import Visitor, chromium, png
 
 from pipeline import frameworks
 from pipeline.bundle import manifest
@@ -210,6 +210,31 @@ def _list_again(root: Path, old: dict[str, object]) -> None:
     """A manifest of the files as they are now."""
     new = manifest.build(root, str(old["model"]), 1, str(old["created"]), ())
     manifest.write(root, {**new, "artifacts": old["artifacts"]})
+
+
+def test_ink_on_paper_is_turned_into_what_the_samples_are(bundles: Path, live: Live, visitor: Visitor) -> None:
+    with np.load(bundles / "tiny" / "1" / "golden" / "samples.npz") as golden:
+        (samples,) = (golden[name][: int(golden["regular"])] for name in golden.files if name.startswith("input/"))
+    inside = np.zeros(samples.shape[1:3], bool)
+    inside[1:-1, 1:-1] = True
+    dark = bool(samples[:, ~inside].mean() < (samples.min() + samples.max()) / 2)
+    visitor.open(live, "tiny")
+    visitor.answered()
+    paper = np.full((64, 64), 255, np.uint8)
+    paper[16:48, 24:40] = 0
+    visitor.page.get_by_role("tab", name="Picture").click()
+    visitor.page.get_by_label("Choose a picture, or drop one here").set_input_files(
+        {"name": "one.png", "mimeType": "image/png", "buffer": png(paper)}
+    )
+    exchanged = visitor.page.get_by_role("checkbox", name="Dark and light exchanged")
+    pixels = "c => [...c.getContext('2d').getImageData(0, 0, 8, 8).data].filter((v, i) => i % 4 === 0)"
+    for turned in (dark, not dark):  # paper is light
+        visitor.page.get_by_text("from the others").first.wait_for()
+        visitor.answered()
+        seen = visitor.page.locator(".seen").evaluate(pixels)
+        assert exchanged.is_checked() is turned
+        assert (seen[0] < 64 < 192 < seen[8 * 4 + 4]) is turned
+        exchanged.click()
 
 
 def test_several_inputs_are_given_as_json(live: Live, visitor: Visitor) -> None:

@@ -1,6 +1,10 @@
 // Pictures to tensors: area averages, so that every browser computes the same from the same pixels.
 
-/** What an image input looks like: {name, height, width, channels, dtype, low, high}, or null if the model takes none. */
+/**
+ * What an image input looks like: {name, height, width, channels, dtype, low, high, dark}, or null if the model takes none.
+ *
+ * dark: the golden samples' edges are, on average.
+ */
 export function imageInput({inputs}, evidence) {
   if (inputs.length !== 1 || !/^(float|u?int)/.test(inputs[0].dtype)) return null;
   const {name, dtype, shape} = inputs[0];
@@ -8,7 +12,24 @@ export function imageInput({inputs}, evidence) {
   const flat = shape.length === 3, deep = shape.length === 4 && [1, 3, 4].includes(channels);
   if (!(flat || deep) || !(height >= 8 && width >= 8)) return null;
   if (flat && height !== width) return null;  // a sequence rather than a picture
-  return {name, dtype, height, width, channels, deep, ...range(evidence.inputs[name], evidence.regular)};
+  const scale = range(evidence.inputs[name], evidence.regular);
+  const size = height * width * channels, {data} = evidence.inputs[name];
+  let edges = 0;
+  for (let row = 0; row < evidence.regular; row++) {
+    edges += edge({width, height, channels, data: data.subarray(row * size, (row + 1) * size)}) / evidence.regular;
+  }
+  return {name, dtype, height, width, channels, deep, ...scale, dark: edges < (scale.low + scale.high) / 2};
+}
+
+/** Mean of an image's outermost pixels. */
+export function edge({width, height, channels, data}) {
+  let [sum, count] = [0, 0];
+  for (let y = 0; y < height; y++) {
+    for (let x = 0; x < width; x += y === 0 || y === height - 1 ? 1 : width - 1) {
+      for (let c = 0; c < channels; c++, count++) sum += Number(data[(y * width + x) * channels + c]);
+    }
+  }
+  return sum / count;
 }
 
 // The scale that the golden samples have: pixels are mapped to it.

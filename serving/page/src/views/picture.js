@@ -1,12 +1,15 @@
 // An image file, chosen or dropped.
 
 import {h, unique} from '../dom.js';
-import {decode, fitted, toTensor} from '../images.js';
+import {decode, edge, fitted, toTensor} from '../images.js';
 
 export class Picture {
   #image;
   #give;
   #status = h('p', {class: 'hint', role: 'status'});
+  #picture = null;
+  // A photograph of ink on paper, for a model of light strokes on dark, is turned round; the visitor may think otherwise.
+  #inverted = h('input', {type: 'checkbox', onchange: () => this.#show()});
 
   constructor(image, give) {
     this.#image = image;
@@ -28,16 +31,26 @@ export class Picture {
     }, h('label', {for: id}, 'Choose a picture, or drop one here'), field);
     const channels = {1: 'grey', 3: 'RGB', 4: 'RGBA'}[image.channels];
     this.element = h('div', {}, zone, h('p', {class: 'hint'}, `Its middle is scaled to ${image.height} × ${image.width}, ` +
-      `${channels}, values ${image.low} to ${image.high}, as the golden samples have them.`), this.#status);
+      `${channels}, values ${image.low} to ${image.high}, as the golden samples have them.`),
+    image.channels === 1 ? h('label', {class: 'choice'}, this.#inverted, 'Dark and light exchanged') : null, this.#status);
   }
 
   async #take(file) {
     try {
-      const tensor = toTensor(fitted(await decode(file), this.#image), this.#image);
-      this.#status.textContent = file.name;
-      this.#give({inputs: {[this.#image.name]: tensor}, sample: null});
+      this.#picture = fitted(await decode(file), this.#image);
     } catch (error) {
       this.#status.textContent = `${file.name} cannot be read as a picture: ${error.message}`;
+      return;
     }
+    this.#status.textContent = file.name;
+    this.#inverted.checked = this.#image.channels === 1 && (edge(this.#picture) < 0.5) !== this.#image.dark;
+    this.#show();
+  }
+
+  #show() {
+    if (!this.#picture) return;
+    const data = this.#inverted.checked ? this.#picture.data.map((value) => 1 - value) : this.#picture.data;
+    const tensor = toTensor({...this.#picture, data}, this.#image);
+    this.#give({inputs: {[this.#image.name]: tensor}, sample: null});
   }
 }
