@@ -6,7 +6,6 @@ import logging
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.errors import LegalizationError, Obstacle, first_line
 from pipeline.formats.onnx import graphs, signature
-from pipeline.formats.quantized import Samples, Stored, dequantized, too_few
+from pipeline.formats.quantized import Samples, Stored, beside, dequantized, too_few
 
 # What the dynamic scheme of the standard has operations for; ONNX Runtime's own LSTM is no standard operation.
 _DYNAMIC = ["MatMul", "Gemm", "Conv"]
@@ -48,16 +47,7 @@ def write(base: Artifact, root: Path, precision: str, samples: Samples | None) -
         (root / path).unlink()
         raise _refusal(f"ONNX Runtime's quantization {left}")
     onnx.checker.check_model(str(root / path))
-    found = signature(root / path)
-    ranged = {t.name: t.range for t in base.signature.inputs}
-    inputs = tuple(replace(t, range=ranged.get(t.name)) for t in found.inputs)
-    return replace(
-        base,
-        precision=precision,
-        path=path.as_posix(),
-        signature=replace(found, inputs=inputs),
-        bytes=(root / path).stat().st_size,
-    )
+    return beside(base, root, path, precision, signature(root / path))
 
 
 def stored(path: Path) -> dict[str, Stored]:

@@ -10,13 +10,14 @@ A quantizer module makes an artifact of a reduced precision out of the float32 a
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
 import numpy as np
 
 from pipeline.artifact import Artifact
+from pipeline.signature import Signature
 
 Samples = Mapping[str, np.ndarray]
 
@@ -46,6 +47,19 @@ def too_few(held: Mapping[str, Stored]) -> str:
     if 2 * reduced >= whole and reduced:
         return ""
     return f"would store {reduced:,} of {whole:,} weights in fewer bits: it knows no other of this model's operations"
+
+
+def beside(base: Artifact, root: Path, path: Path, precision: str, found: Signature) -> Artifact:
+    """The artifact of a reduced precision, by the signature that its file declares; ranges are the float32 file's."""
+    ranged = {t.name: t.range for t in base.signature.inputs}
+    inputs = tuple(replace(t, range=ranged.get(t.name)) for t in found.inputs)
+    return replace(
+        base,
+        precision=precision,
+        path=path.as_posix(),
+        signature=replace(found, inputs=inputs),
+        bytes=(root / path).stat().st_size,
+    )
 
 
 class Quantizer(Protocol):

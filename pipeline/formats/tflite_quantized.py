@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import replace
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ import numpy as np
 
 from pipeline.artifact import Artifact
 from pipeline.errors import LegalizationError, Obstacle, first_line
-from pipeline.formats.quantized import Samples, Stored, dequantized, too_few
+from pipeline.formats.quantized import Samples, Stored, beside, dequantized, too_few
 from pipeline.formats.tflite import model_of, operators, signature
 from pipeline.precisions import named
 from pipeline.signature import DEFAULT_SIGNATURE
@@ -53,16 +52,7 @@ def write(base: Artifact, root: Path, precision: str, samples: Samples | None) -
     if left := too_few(stored(root / path)):
         (root / path).unlink()
         raise _refusal("", f"ai-edge-quantizer {left}")
-    found = signature(root / path)
-    ranged = {t.name: t.range for t in base.signature.inputs}
-    inputs = tuple(replace(t, range=ranged.get(t.name)) for t in found.inputs)
-    return replace(
-        base,
-        precision=precision,
-        path=path.as_posix(),
-        signature=replace(found, inputs=inputs),
-        bytes=(root / path).stat().st_size,
-    )
+    return beside(base, root, path, precision, signature(root / path))
 
 
 def stored(path: Path) -> dict[str, Stored]:
