@@ -18,10 +18,11 @@ from pipeline.capture import Capture
 from pipeline.closure import Variable, closure_of
 from pipeline.legalize import Legalized
 from pipeline.legalize.constants import Constants
+from pipeline.legalize.digest import digest
 from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import ORACLE
 from pipeline.legalize.rewriter import Rewriter
-from pipeline.legalize.store import Store, digest
+from pipeline.legalize.store import Store
 
 # Whose result is a value that it was given.
 _MOVED = (

@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.graphs import called, needed
-from pipeline.legalize.store import digest
+from pipeline.legalize.digest import digest
 
 
 def float_constants(graph: Any) -> list[np.ndarray]:

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
 
+from pipeline.legalize.digest import digest
+
 # What is smaller is written into a graph, where converters see it. Copies of the rest in every graph would add up, and
 # a protocol buffer ends at 2 GiB.
 LARGE = 1 << 16
-
-
-def digest(value: np.ndarray) -> bytes:
-    """Identity of a constant by content: dtype, shape and bytes."""
-    found = hashlib.blake2b(f"{value.dtype}{value.shape}".encode(), digest_size=16)
-    plain = np.ascontiguousarray(value)
-    found.update(plain.tobytes() if plain.dtype.kind in "OSU" else plain.reshape(-1).view(np.uint8).data)
-    return found.digest()
 
 
 def is_large(value: np.ndarray) -> bool:

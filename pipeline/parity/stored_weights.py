@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.cells import Status
 from pipeline.formats.quantized import Stored
 from pipeline.legalize import Constant
-from pipeline.legalize.store import digest
+from pipeline.legalize.digest import digest
 from pipeline.parity.contract import Check
 
 # Values and steps are float32 themselves: their quotient, which was rounded, is off by a few roundings.

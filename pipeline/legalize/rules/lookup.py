@@ -8,8 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.errors import LegalizationError
+from pipeline.legalize.digest import digest
 from pipeline.legalize.registry import EVERY, FORMATS, ONNX, ORACLE, SAVEDMODEL, TFJS, TFLITE, rule
-from pipeline.legalize.store import digest
 from pipeline.tables import Table, make
 
 if TYPE_CHECKING:
