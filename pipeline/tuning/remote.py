@@ -58,7 +58,7 @@ def optimize(
     """
     import optuna
 
-    ray = _import_ray()
+    ray = import_ray()
     states = {"hopeless": optuna.trial.TrialState.PRUNED, "failed": optuna.trial.TrialState.FAIL}
     with _connected(ray, address):
         board = ray.remote(num_cpus=0)(_Board).remote()
@@ -195,8 +195,14 @@ def _knock(address: str) -> None:
         socket.create_connection((host, int(port)), timeout=_CONNECT).close()
 
 
-def _import_ray() -> Any:
-    # Under `uv run` Ray would pack this directory and start each trial by `uv run` in a copy of it.
+def import_ray() -> Any:
+    """Ray, without its ways under `uv run`: it would pack this directory and start each trial in a copy of it.
+
+    It asks for that when it is imported first, so import it here.
+
+    Raises:
+        EnvironmentFault: it is not installed.
+    """
     os.environ.setdefault("RAY_ENABLE_UV_RUN_RUNTIME_ENV", "0")
     try:
         import ray

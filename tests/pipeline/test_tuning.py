@@ -13,6 +13,7 @@ from pipeline import recipes, tune
 from pipeline.errors import EnvironmentFault, ModelError
 from pipeline.study import Trial
 from pipeline.tuning.ranges import declared
+from pipeline.tuning.remote import import_ray
 
 NET = """\
 import keras
@@ -35,6 +36,13 @@ def callbacks():
 def net(tmp_path: Path) -> Path:
     (tmp_path / "net.py").write_text(NET)
     return tmp_path / "net.py"
+
+
+def with_ray() -> None:
+    try:
+        import_ray()
+    except EnvironmentFault as error:
+        pytest.skip(f"{error.what} {error.fix}")
 
 
 def test_a_study_finds_a_better_setting_and_goes_on_where_it_was_stopped(net: Path, tmp_path: Path) -> None:
@@ -81,7 +89,7 @@ def test_the_command_names_the_best_settings(net: Path, tmp_path: Path) -> None:
 
 
 def test_a_study_goes_on_over_the_nodes_of_a_ray_cluster(net: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed (uv sync --inexact --group ray)")
+    with_ray()
     from ray.cluster_utils import Cluster
 
     first = tune(net, trials=1, epochs=2, runs=tmp_path / "runs")
@@ -104,7 +112,7 @@ def test_a_study_goes_on_over_the_nodes_of_a_ray_cluster(net: Path, tmp_path: Pa
 
 
 def test_a_ray_cluster_that_is_not_there_is_an_environment_fault(net: Path, tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="Ray is not installed (uv sync --inexact --group ray)")
+    with_ray()
     for address in ("auto", "127.0.0.1:1"):
         done = run("tune", net, "--ray", address, "--runs", tmp_path)
         refused(done, 3, f"There is no Ray cluster at '{address}'", "ray start")
