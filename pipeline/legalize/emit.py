@@ -9,7 +9,7 @@ import tensorflow as tf
 from tensorflow.core.framework import attr_value_pb2
 from tensorflow.python.eager import context, execute
 
-from pipeline.legalize.registry import FORMATS, ORACLE, SAVEDMODEL, TFJS
+from pipeline.legalize.registry import FORMATS, ORACLE, TFJS
 
 _OTHERS = (tf.float16, tf.bfloat16, tf.float64)
 _FLOATS = (*_OTHERS, tf.float32)
@@ -30,7 +30,9 @@ def promote(dtype: Any, target: str) -> Any:
     if target == ORACLE and base in _FLOATS:
         return tf.float64
     if base.is_complex:
-        return {ORACLE: tf.complex128, SAVEDMODEL: tf.complex64}.get(target, tf.float32)
+        if target in FORMATS:
+            return tf.float32
+        return tf.complex128 if target == ORACLE else tf.complex64
     return tf.float32 if base in _OTHERS and target != ORACLE else base
 
 
