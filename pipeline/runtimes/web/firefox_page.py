@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import RuntimeUnavailable
-from pipeline.runtimes.chromium import Browser
 from pipeline.runtimes.node import find_node
+from pipeline.runtimes.programs import Program
 from pipeline.runtimes.web.page import Page, ended
 from pipeline.runtimes.web.reaper import Reaper
 
@@ -23,7 +23,7 @@ _PATIENCE = 10.0
 class FirefoxPage(Page):
     """A headless Firefox with one page."""
 
-    def __init__(self, browser: Browser, modules: Path, device: str) -> None:
+    def __init__(self, browser: Program, modules: Path, device: str) -> None:
         """Start the driver and the browser.
 
         Raises:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from pipeline.runtimes.base import Tensors
-from pipeline.runtimes.node import Node
+from pipeline.runtimes.programs import Program
 from pipeline.runtimes.web.reply import raise_reply
 from pipeline.runtimes.web.wire import pack, unpack_body
 
@@ -27,7 +27,7 @@ _PATIENCE = 5.0
 class NodeRunner:
     """A running `node_runner.mjs`. It ends with its standard input, so it never outlives this process."""
 
-    def __init__(self, node: Node, modules: Path) -> None:
+    def __init__(self, node: Program, modules: Path) -> None:
         # Without a name in the file system there is nothing to clean up after a kill.
         self._stderr = tempfile.TemporaryFile()
         self._process = subprocess.Popen(
