@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from pipeline import frameworks
+from pipeline import aside, frameworks
 from pipeline.datasets import Dataset
 from pipeline.epochs import EpochProgress, headline
-from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.errors import UsageError
 from pipeline.fitting import Samples, fit
 from pipeline.recipes import Recipe
 
@@ -144,7 +142,7 @@ def cross_validate(
         done.append(Fold(number, len(learned), len(judged), ran, fitted.best_epoch, figures))
     path = directory / f"{recipe.name}.folds.json"
     result = Folds(recipe.name, dataset.name, seed, tuple(done), path, time.perf_counter() - began)
-    _write(path, result.to_json())
+    aside.write(path, (json.dumps(result.to_json(), indent=2, allow_nan=False) + "\n").encode(), "The folds' figures")
     return result
 
 
@@ -156,17 +154,3 @@ def assign(labels: np.ndarray, folds: int, seed: int, stratify: bool) -> np.ndar
     place = np.empty(len(labels), np.int64)
     place[order] = np.arange(len(labels)) % folds
     return place
-
-
-def _write(path: Path, document: dict[str, Any]) -> None:
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(json.dumps(document, indent=2, allow_nan=False) + "\n")
-        Path(name).replace(path)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"The folds' figures cannot be written to '{path}': {error.strerror or error}.",
-            "Free space there, or choose another directory with --runs.",
-        ) from error

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.errors import EnvironmentFault
+from pipeline import aside
 
 
 @dataclass(frozen=True)
@@ -54,17 +52,7 @@ def write(path: Path, backup: Backup) -> None:
     Raises:
         EnvironmentFault: the disk is full, or permissions are missing.
     """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f"{path.name}.")
-        with os.fdopen(handle, "wb") as file:
-            file.write(backup.to_bytes())
-        Path(name).replace(path)
-    except OSError as error:
-        raise EnvironmentFault(
-            f"The training's backup cannot be written to '{path}': {error.strerror or error}.",
-            "Free space there, or choose another directory with --runs.",
-        ) from error
+    aside.write(path, backup.to_bytes(), "The training's backup")
 
 
 def read(path: Path, identity: str) -> Backup | None:
