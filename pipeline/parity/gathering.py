@@ -70,30 +70,34 @@ def _answer(
             f"The model fails in TensorFlow on {judged.rows} rows ({judged.origin}): {words[-1] or words[0]}.",
             "Does it predict in Keras, in batches of any size? Give real inputs by name in an .npz file with --data.",
         ) from error
-    budgets = budget.derive(exact, reference, judged.regular, _in_sequence(captured, judged, exact))
+    budgets = budget.derive(exact, reference, judged.regular, _in_sequence(captured, judged, exact, batch))
     if least is not None:
         budgets = {n: replace(b, limits_ulp=np.maximum(b.limits_ulp, least[n].limit)) for n, b in budgets.items()}
     return Evidence(judged, exact, reference, budgets)
 
 
-def _in_sequence(captured: Capture, judged: Judged, exact: Tensors) -> dict[str, np.ndarray] | None:
+def _in_sequence(captured: Capture, judged: Judged, exact: Tensors, batch: int) -> dict[str, np.ndarray] | None:
     """By output, the largest error on each awkward row that adding in sequence makes there and on its variations.
 
     In ULP; None for a model without what magnifies the error of a sum, a mean that is subtracted and a division by a
     deviation near zero.
     """
-    present = operations(captured.traced.graph)
-    if not judged.awkward or not present & {"Mean", "Sum"} or not present & {"SquaredDifference", "Rsqrt", "Sqrt"}:
+    if not judged.awkward:
         return None
-    found = {name: np.zeros(len(judged.awkward)) for name, truth in exact.items() if truth.dtype.kind == "f"}
-    for rows in variations(judged):
-        try:
-            shown = oracle.run_in_sequence(captured, rows)
-        except LegalizationError:
-            return None  # such a model gets no more than TensorFlow's own error
-        truth = oracle.run_oracle(captured, rows)
-        for name, largest in found.items():
-            scales = measure.scale(exact[name], judged.regular)[judged.regular :]
-            errors = measure.ulp_errors(shown[name], truth[name], scales)
-            found[name] = np.maximum(largest, np.where(np.isfinite(errors), errors, 0.0))
+    present = operations(captured.traced.graph)
+    if not present & {"Mean", "Sum"} or not present & {"SquaredDifference", "Rsqrt", "Sqrt"}:
+        return None
+    varied = variations(judged)
+    rows = {name: np.concatenate([other[name] for other in varied]) for name in judged.tensors}
+    try:
+        shown = oracle.run_in_sequence(captured, rows, batch)
+    except LegalizationError:
+        return None  # such a model gets no more than TensorFlow's own error
+    truth = oracle.run_oracle(captured, rows, batch)
+    found = {}
+    for name, value in exact.items():
+        if value.dtype.kind == "f":
+            scales = np.tile(measure.scale(value, judged.regular)[judged.regular :], len(varied))
+            errors = measure.ulp_errors(shown[name], truth[name], scales).reshape(len(varied), -1)
+            found[name] = np.where(np.isfinite(errors), errors, 0.0).max(axis=0)
     return found

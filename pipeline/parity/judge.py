@@ -29,6 +29,7 @@ REPEAT_ROWS = 500
 # Rows per call for other sizes of the dynamic dimensions.
 OTHER_BATCH = 3
 _AT_A_TIME = 2
+UNSTEADY = "a second run on the same inputs gave other numbers"
 _SLOW = "no answer within {:.0f} s: this takes a GPU"
 _TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
 _LATER = "Left to `isomer validate`: slow without a GPU, or a second browser."
@@ -239,14 +240,9 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
     cell = _record(cell, found, evidence, outputs, seconds)
     if cell.verdict is Status.FAIL:
         return cell
-    head = np.arange(min(REPEAT_ROWS if full > 1 else SMALL_ROWS, judged.rows))
-    again, _ = worker.infer(judged.take(head), full)
-    same = again.keys() == outputs.keys() and all(
-        np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
-    )
-    cell = replace(cell, repeat_equal=same, batches=(full,))
-    if not same:
-        return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
+    cell = replace(cell, repeat_equal=repeats(worker, judged, outputs, full), batches=(full,))
+    if not cell.repeat_equal:
+        return replace(cell, verdict=Status.FAIL, reason=UNSTEADY)
     for batch in SMALL_BATCHES if full > 1 else ():
         few = evidence.take(np.arange(min(SMALL_ROWS, judged.regular)))
         small, _ = worker.infer(few.judged.tensors, batch)
@@ -262,6 +258,15 @@ def _run(cell: Cell, artifact: Artifact, evidence: Evidence, worker: Worker) -> 
     if reason := inconclusive(evidence.exact, {n: b for n, b in evidence.budgets.items() if n not in evidence.fixed}):
         return replace(cell, verdict=Status.INCONCLUSIVE, reason=reason)
     return replace(cell, reason=_ALONE) if evidence.alone else cell
+
+
+def repeats(worker: Worker, judged: Judged, outputs: Tensors, batch: int) -> bool:
+    """Whether a second run on the first rows, in batches of the same size, gives the very same numbers."""
+    head = np.arange(min(REPEAT_ROWS if batch > 1 else SMALL_ROWS, judged.rows))
+    again, _ = worker.infer(judged.take(head), batch)
+    return again.keys() == outputs.keys() and all(
+        np.array_equal(v, outputs[n][head], equal_nan=v.dtype.kind == "f") for n, v in again.items()
+    )
 
 
 def _sizes(evidence: Evidence) -> str:

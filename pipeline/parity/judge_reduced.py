@@ -15,13 +15,14 @@ from pipeline.parity.inputs import Tensors
 from pipeline.parity.judge import (
     FULL_BATCH,
     OTHER_BATCH,
-    REPEAT_ROWS,
     SMALL_BATCHES,
     SMALL_ROWS,
+    UNSTEADY,
     Evidence,
     classifier,
     compare,
     number,
+    repeats,
     scores,
 )
 from pipeline.parity.quantization import METHOD, cost
@@ -54,11 +55,9 @@ def judge_reduced(
     cell = replace(cell, seconds=round(seconds, 4), batches=(batch,))
     if cell.verdict is Status.FAIL:
         return cell
-    head = np.arange(min(REPEAT_ROWS if batch > 1 else SMALL_ROWS, judged.rows))
-    again, _ = worker.infer(judged.take(head), batch)
-    cell = replace(cell, repeat_equal=all(np.array_equal(v, outputs[n][head]) for n, v in again.items()))
+    cell = replace(cell, repeat_equal=repeats(worker, judged, outputs, batch))
     if not cell.repeat_equal:
-        return replace(cell, verdict=Status.FAIL, reason="a second run on the same inputs gave other numbers")
+        return replace(cell, verdict=Status.FAIL, reason=UNSTEADY)
     for other in evidence.sizes if dynamic else ():
         answers, _ = worker.infer(other.judged.tensors, OTHER_BATCH)
         if problem := _malformed(answers, other):
