@@ -74,8 +74,7 @@ def atan2_by_quadrants(rewriter: Rewriter, op: Any, y: Any, x: Any) -> Any:
 def asin_by_halving(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if x.dtype != tf.float32:
         return None
-    inside = tf.abs(x) <= 0.5
-    small = near_zero.asin_small(tf.where(inside, x, _half_angle(tf.abs(x))))
+    inside, small = _asin_halved(x)
     return tf.where(inside, small, tf.sign(x) * (_HALF_PI - 2.0 * small))
 
 
@@ -87,8 +86,7 @@ def asin_by_halving(rewriter: Rewriter, op: Any, x: Any) -> Any:
 def acos_by_halving(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if x.dtype != tf.float32:
         return None
-    inside = tf.abs(x) <= 0.5
-    small = near_zero.asin_small(tf.where(inside, x, _half_angle(tf.abs(x))))
+    inside, small = _asin_halved(x)
     outside = tf.where(x > 0.0, 2.0 * small, math.pi - 2.0 * small)
     return tf.where(inside, _HALF_PI - small, outside)
 
@@ -98,5 +96,7 @@ def _is_below(x: Any) -> Any:
     return tf.logical_or(x < 0.0, tf.logical_and(tf.equal(x, 0.0), 1.0 / x < 0.0))
 
 
-def _half_angle(size: Any) -> Any:
-    return tf.sqrt(0.5 * (1.0 - size))
+def _asin_halved(x: Any) -> tuple[Any, Any]:
+    """Whether |x| <= 1/2, and the arcsine of x there, of sqrt((1 - |x|) / 2) beyond."""
+    inside = tf.abs(x) <= 0.5
+    return inside, near_zero.asin_small(tf.where(inside, x, tf.sqrt(0.5 * (1.0 - tf.abs(x)))))
