@@ -254,7 +254,7 @@ def test_what_is_missing_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     with pytest.raises(RuntimeUnavailable, match="no Chromium or Chrome"):
         chromium.find_browser()
     monkeypatch.setattr(node, "_candidates", lambda: [(Path("/bin/false"), "PATH")])
-    with pytest.raises(RuntimeUnavailable, match=r"no Node\.js 18"):
+    with pytest.raises(RuntimeUnavailable, match=r"no Node\.js 20"):
         node.find_node()
     monkeypatch.setenv("ISOMER_NODE_MODULES", str(tmp_path))
     with pytest.raises(RuntimeUnavailable, match="npm ci"):
