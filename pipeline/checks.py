@@ -15,7 +15,7 @@ from pipeline.capture import Capture
 from pipeline.cells import Status
 from pipeline.parity import budget, contract, effect, oracle, weights
 from pipeline.parity.contract import Check
-from pipeline.parity.judge import Evidence, compare
+from pipeline.parity.evidence import Evidence, compare
 from pipeline.sources import Loaded
 
 # Keras' own run, eager and slow, is compared on this many rows: a wrong capture is wrong on any of them.

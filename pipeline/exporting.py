@@ -35,8 +35,9 @@ from pipeline.formats import FormatEntry
 from pipeline.invocation import parse
 from pipeline.outcome import Outcome
 from pipeline.parity import oracle, reduced
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.gathering import gather
-from pipeline.parity.judge import Evidence, judge, left_out
+from pipeline.parity.judge import judge, left_out
 from pipeline.parity.judge_reduced import judge_reduced
 from pipeline.parity.reduced import Reduced
 from pipeline.progress import Observer

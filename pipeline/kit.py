@@ -23,8 +23,8 @@ from pipeline import mcu
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, golden_reduced, manifest
 from pipeline.errors import EnvironmentFault, UsageError
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import SUBNORMAL, ZEROS
-from pipeline.parity.judge import Evidence
 from pipeline.parity.reduced import Arithmetic, Reduced, arithmetic
 from pipeline.parity.verdict import inconclusive
 from pipeline.precisions import FLOAT32

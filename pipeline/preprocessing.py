@@ -21,8 +21,8 @@ from pipeline.formats import savedmodel
 from pipeline.invocation import Invocation
 from pipeline.parity import oracle
 from pipeline.parity.contract import Check
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.judge import Evidence
 from pipeline.parity.verdict import judge_outputs
 from pipeline.signature import DEFAULT_SIGNATURE, TensorSpec, unique_names
 from pipeline.text import as_text

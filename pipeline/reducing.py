@@ -17,7 +17,7 @@ from pipeline.formats import FormatEntry
 from pipeline.legalize import legalize
 from pipeline.parity import contract, reduced, stored_weights
 from pipeline.parity.contract import Check
-from pipeline.parity.judge import Evidence
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.reduced import Reduced
 from pipeline.precisions import FLOAT32, named
 from pipeline.progress import Observer

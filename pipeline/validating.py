@@ -18,7 +18,8 @@ from pipeline.cells import Cell, overall
 from pipeline.errors import DatasetError, UsageError
 from pipeline.outcome import Outcome
 from pipeline.parity import inputs
-from pipeline.parity.judge import Evidence, judge, left_out
+from pipeline.parity.evidence import Evidence
+from pipeline.parity.judge import judge, left_out
 from pipeline.parity.judge_reduced import judge_reduced
 from pipeline.precisions import GATES
 from pipeline.progress import Observer

@@ -19,9 +19,10 @@ from pipeline.capture import Capture, capture
 from pipeline.cells import Cell, Status
 from pipeline.checks import check_artifacts, check_capture
 from pipeline.errors import IsomerError, RuntimeCrash, RuntimeUnavailable
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.gathering import gather
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import judge
 from pipeline.runtimes import RuntimeEntry
 from pipeline.sources import Loaded
 from pipeline.text import as_text

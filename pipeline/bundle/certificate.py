@@ -20,8 +20,9 @@ from pipeline.cells import Cell, Status, overall
 from pipeline.datasets import Dataset
 from pipeline.errors import BundleError
 from pipeline.parity import budget
+from pipeline.parity.classifier import classifier, scores
 from pipeline.parity.contract import Check
-from pipeline.parity.judge import Evidence, classifier, scores
+from pipeline.parity.evidence import Evidence
 
 NAME = "certificate.json"
 SCHEMA = "isomer-certificate/1"

@@ -14,8 +14,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.parity import budget
+from pipeline.parity.classifier import classifier, scores
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Judged, Tensors
-from pipeline.parity.judge import Evidence, classifier, scores
 
 DIRECTORY = "golden"
 _SAMPLES, _ORACLE = "samples.npz", "oracle.npz"

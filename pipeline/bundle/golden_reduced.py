@@ -13,8 +13,8 @@ import numpy as np
 
 from pipeline.bundle import golden
 from pipeline.parity.budget import Budget
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Tensors
-from pipeline.parity.judge import Evidence
 from pipeline.parity.reduced import Reduced
 
 FILE = "reduced.npz"

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipeline.capture import Capture
 from pipeline.parity import measure
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Tensors
-from pipeline.parity.judge import Evidence
 from pipeline.parity.oracle import run_captured
 
 # Relative changes of every value of a weight, with random signs; the second is for weights that the first leaves dark.

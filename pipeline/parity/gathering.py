@@ -13,8 +13,9 @@ from pipeline.errors import LegalizationError, ModelError
 from pipeline.graphs import depends_on_values
 from pipeline.legalize.reachable import operations
 from pipeline.parity import budget, measure, oracle
+from pipeline.parity.evidence import Evidence, compare
 from pipeline.parity.inputs import ZEROS, Judged, Tensors, variations
-from pipeline.parity.judge import OTHER_BATCH, Evidence, compare
+from pipeline.parity.judge import OTHER_BATCH
 
 
 def gather(captured: Capture, judged: Judged) -> Evidence:

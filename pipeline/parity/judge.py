@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +14,10 @@ from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeCrash, RuntimeTimeout, RuntimeUnavailable, RuntimeUnsupported
 from pipeline.parity import measure
-from pipeline.parity.budget import FLOAT32_BITS, Budget, class_name, float_bits, may_be_coarse
-from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
+from pipeline.parity.budget import FLOAT32_BITS, class_name, float_bits, may_be_coarse
+from pipeline.parity.classifier import classifier, scores
+from pipeline.parity.evidence import Evidence, compare
+from pipeline.parity.inputs import Judged, Tensors
 from pipeline.parity.verdict import Judgement, inconclusive, judge_outputs, label_flips
 from pipeline.precisions import FLOAT32
 from pipeline.runtimes import RUNTIMES, RuntimeEntry
@@ -34,75 +36,6 @@ _SLOW = "no answer within {:.0f} s: this takes a GPU"
 _TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
 _LATER = "Left to `isomer validate`: slow without a GPU, or a second browser."
 _ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What every cell of one capture is judged against.
-
-    Attributes:
-        judged: the rows.
-        exact: the oracle's outputs on them, float64.
-        reference: TensorFlow's float32 outputs on them.
-        budgets: by output name.
-        sizes: the same for a few rows each with other sizes of the dynamic dimensions, run in batches of three.
-        alone: rows of one batch change each other's answers, so that each row was answered in a batch of its own.
-        fixed: outputs that no value of an input reaches: they cannot vary.
-    """
-
-    judged: Judged
-    exact: Tensors
-    reference: Tensors
-    budgets: dict[str, Budget]
-    sizes: tuple[Evidence, ...] = ()
-    alone: bool = False
-    fixed: frozenset[str] = frozenset()
-
-    def coarser(self, bits: int) -> Evidence:
-        """The same for a device whose arithmetic has `bits` significand bits."""
-        budgets = {name: budget.coarser(bits) for name, budget in self.budgets.items()}
-        return replace(self, budgets=budgets, sizes=tuple(other.coarser(bits) for other in self.sizes))
-
-    def take(self, rows: np.ndarray) -> Evidence:
-        """The evidence on some rows, in ascending order."""
-        regular = int(np.count_nonzero(rows < self.judged.regular))
-        labels = None if self.judged.labels is None else self.judged.labels[rows[:regular]]
-        awkward = tuple(self.judged.awkward[r - self.judged.regular] for r in rows[regular:])
-        judged = Judged(self.judged.take(rows), regular, labels, self.judged.origin, awkward)
-        pick = {n: v[rows] for n, v in self.exact.items()}
-        base = {n: v[rows] for n, v in self.reference.items()}
-        budgets = {n: b.take(rows) for n, b in self.budgets.items()}
-        return replace(self, judged=judged, exact=pick, reference=base, budgets=budgets)
-
-
-def compare(outputs: Tensors, evidence: Evidence) -> Judgement:
-    """Judge outputs on the evidence's rows, with subnormal inputs taken for what they are or for zeros.
-
-    IEEE 754 keeps subnormal numbers; the processor modes that libraries run their threads in do not. A model that asks
-    whether a number is zero (a Masking layer) has another answer then, and both are right.
-    """
-    found = judge_outputs(outputs, evidence.exact, evidence.reference, evidence.budgets)
-    awkward, regular = evidence.judged.awkward, evidence.judged.regular
-    if found.status is Status.PASS or not {ZEROS, SUBNORMAL} <= set(awkward):
-        return found
-    rows = np.arange(evidence.judged.rows)
-    rows[regular + awkward.index(SUBNORMAL)] = regular + awkward.index(ZEROS)
-    flushed = evidence.take(rows)
-    # Each output for itself: a library may run one operation in another mode than the next.
-    mixed = {name: flushed if _passes(outputs, flushed, name) else evidence for name in evidence.exact}
-    return judge_outputs(
-        outputs,
-        {name: chosen.exact[name] for name, chosen in mixed.items()},
-        {name: chosen.reference[name] for name, chosen in mixed.items()},
-        {name: mixed[name].budgets[name] for name in evidence.budgets},
-    )
-
-
-def _passes(outputs: Tensors, evidence: Evidence, name: str) -> bool:
-    budgets = {n: b for n, b in evidence.budgets.items() if n == name}
-    alone = {n: v for n, v in outputs.items() if n == name}
-    found = judge_outputs(alone, {name: evidence.exact[name]}, {name: evidence.reference[name]}, budgets)
-    return found.status is Status.PASS
 
 
 Start = Callable[[RuntimeEntry], Worker]
@@ -301,31 +234,6 @@ def _record(cell: Cell, found: Judgement, evidence: Evidence, outputs: Tensors, 
                 reason = f"{flips - ties} labels flip where the oracle is no near-tie"
                 values |= {"verdict": Status.FAIL, "reason": reason}
     return replace(cell, **values)
-
-
-def classifier(exact: Tensors, labels: np.ndarray | None) -> str | None:
-    """The output that the labels are about: the first float one of shape [rows, classes], probabilities before others.
-
-    For labels 0 and 1 that is also a lone chance of 1, shape [rows, 1].
-    """
-    if labels is None:
-        return None
-    classes = int(labels.max()) + 1 if len(labels) else 0
-    flat = {name: value for name, value in exact.items() if value.dtype.kind == "f" and value.ndim == 2}
-    wide = {name: value for name, value in flat.items() if value.shape[1] >= max(classes, 2)}
-    for name, value in wide.items():
-        if np.allclose(value[: len(labels)].sum(axis=1), 1, atol=1e-3):
-            return name
-    if not wide and classes == 2:
-        for name, value in flat.items():
-            if value.shape[1] == 1 and np.all((value >= 0) & (value <= 1)):
-                return name
-    return next(iter(wide), None)
-
-
-def scores(value: np.ndarray) -> np.ndarray:
-    """A classifier's output as [rows, classes]: a lone chance of 1 gets that of 0 beside it."""
-    return value if value.shape[1] > 1 else np.concatenate([1 - value, value], axis=1)
 
 
 def number(value: float) -> float | None:

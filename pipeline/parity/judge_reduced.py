@@ -11,20 +11,10 @@ from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
 from pipeline.parity import measure
 from pipeline.parity.budget import FLOAT32_BITS, float_bits
+from pipeline.parity.classifier import classifier, scores
+from pipeline.parity.evidence import Evidence, compare
 from pipeline.parity.inputs import Tensors
-from pipeline.parity.judge import (
-    FULL_BATCH,
-    OTHER_BATCH,
-    SMALL_BATCHES,
-    SMALL_ROWS,
-    UNSTEADY,
-    Evidence,
-    classifier,
-    compare,
-    number,
-    repeats,
-    scores,
-)
+from pipeline.parity.judge import FULL_BATCH, OTHER_BATCH, SMALL_BATCHES, SMALL_ROWS, UNSTEADY, number, repeats
 from pipeline.parity.quantization import METHOD, cost
 from pipeline.parity.reduced import SCHEMES, Arithmetic, Reduced, arithmetic, rms
 from pipeline.parity.verdict import Judgement, contract_problem, judge_outputs

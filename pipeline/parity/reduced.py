@@ -20,8 +20,8 @@ from pipeline.formats.quantized import Stored
 from pipeline.legalize import Legalized
 from pipeline.parity import budget, measure
 from pipeline.parity.budget import Budget
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Tensors
-from pipeline.parity.judge import Evidence
 from pipeline.parity.stored_weights import replacements
 
 # Rows that are judged so: what a runtime computes wrongly shows on any of them.

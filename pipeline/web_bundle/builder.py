@@ -15,7 +15,7 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeUnavailable
-from pipeline.parity.judge import Evidence
+from pipeline.parity.evidence import Evidence
 from pipeline.runtimes.node import find_modules, find_node
 from pipeline.signature import Signature, TensorSpec
 from pipeline.web_bundle.declarations import declarations

@@ -11,7 +11,7 @@ from pipeline.capture import Capture
 from pipeline.cells import Cell
 from pipeline.datasets import Dataset
 from pipeline.parity import cost
-from pipeline.parity.judge import Evidence
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.reduced import Reduced
 from pipeline.runtimes import RuntimeEntry
 from pipeline.web_bundle.builder import FORMAT, Written, write

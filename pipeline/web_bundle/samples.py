@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.parity.judge import Evidence
+from pipeline.parity.evidence import Evidence
 from pipeline.runtimes.web.wire import to_javascript
 
 # Batches of several sizes: what depends on the batch differs between them.

@@ -22,7 +22,8 @@ from pipeline import frameworks, runtimes
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import RuntimeUnavailable
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.evidence import Evidence
+from pipeline.parity.judge import judge
 from pipeline.runtimes import chromium, node
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature, TensorSpec

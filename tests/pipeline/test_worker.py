@@ -16,8 +16,9 @@ from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeCrash, RuntimeUnavailable
 from pipeline.parity import budget
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Judged
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import judge
 from pipeline.runtimes import RuntimeEntry, early_start
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature, TensorSpec

@@ -20,7 +20,7 @@ from pipeline.cells import Status
 from pipeline.devices import report
 from pipeline.errors import BundleError, UsageError
 from pipeline.kit import assemble
-from pipeline.parity.judge import Evidence, compare
+from pipeline.parity.evidence import Evidence, compare
 from pipeline.runtimes import emulated
 from serving.kit import check
 

@@ -14,6 +14,7 @@ from pipeline.artifact import Artifact
 from pipeline.bundle import golden
 from pipeline.cells import Cell
 from pipeline.parity import budget, judge
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Judged
 from pipeline.runtimes.node import find_node
 from pipeline.signature import Signature, TensorSpec
@@ -37,7 +38,7 @@ NUMBERS = ("ulp_error", "budget_ulp", "max_abs_error")
 Outputs = dict[str, np.ndarray]
 
 
-def evidence() -> judge.Evidence:
+def evidence() -> Evidence:
     """Twenty rows and three awkward ones; row 0 is a near-tie, and the subnormal row is not like the one of zeros."""
     rng = np.random.default_rng(3)
     scores = rng.normal(0, 4, (ROWS, CLASSES))
@@ -56,7 +57,7 @@ def evidence() -> judge.Evidence:
     judged = Judged(inputs, REGULAR, labels, "made up", AWKWARD)
     budgets = budget.derive(exact, reference, REGULAR)
     reference["scores"][4, 2] = np.inf  # where TensorFlow is not finite, nothing is required
-    return judge.Evidence(judged, exact, reference, budgets)
+    return Evidence(judged, exact, reference, budgets)
 
 
 def right() -> Outputs:

@@ -17,8 +17,9 @@ from pipeline.capture import Capture, capture
 from pipeline.cells import Cell
 from pipeline.parity import budget, contract, oracle, weights
 from pipeline.parity.contract import Check
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Tensors
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import judge
 from pipeline.parity.synthetic import synthetic
 from pipeline.runtimes import RuntimeEntry
 

@@ -13,8 +13,9 @@ from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeTimeout, RuntimeUnsupported
 from pipeline.parity import budget
 from pipeline.parity.budget import CEILING_ULP, FLOOR_ULP
+from pipeline.parity.evidence import Evidence
 from pipeline.parity.inputs import Judged
-from pipeline.parity.judge import Evidence, judge
+from pipeline.parity.judge import judge
 from pipeline.parity.verdict import judge_outputs
 from pipeline.report.view import remark
 from pipeline.runtimes import RuntimeEntry

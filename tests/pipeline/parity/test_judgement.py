@@ -10,8 +10,8 @@ from parity_models import Exhibit
 
 from pipeline.cells import Status
 from pipeline.parity import budget
+from pipeline.parity.evidence import Evidence, compare
 from pipeline.parity.inputs import SUBNORMAL, ZEROS, Judged, Tensors
-from pipeline.parity.judge import Evidence, compare
 from pipeline.parity.verdict import inconclusive, judge_outputs, label_flips
 
 ROWS = 40
