@@ -12,7 +12,7 @@ from pipeline import formats
 from pipeline.artifact import Artifact
 from pipeline.calibration import Calibration
 from pipeline.capture import Capture
-from pipeline.errors import LegalizationError, ModelError, Obstacle
+from pipeline.errors import LegalizationError, ModelError, Obstacle, describe
 from pipeline.formats import FormatEntry
 from pipeline.legalize import legalize
 from pipeline.parity import contract, reduced, stored_weights
@@ -58,12 +58,18 @@ def write(
                 refusals.append(Refusal(entry.name, precision, error.obstacles))
                 observer.notice(f"{entry.name} {precision} is UNSUPPORTED: {refusals[-1].reason}")
     there = {artifact.precision for artifact in artifacts}
-    for precision in dict.fromkeys(refusal.precision for refusal in refusals):
-        if precision not in there:
-            why = " ".join(f"{r.format}: {r.reason}" for r in refusals if r.precision == precision)
-            raise ModelError(
-                f"No format can be written at {precision}. {why}", f"Leave {precision} out of --precision."
-            )
+    nowhere = [p for p in dict.fromkeys(refusal.precision for refusal in refusals) if p not in there]
+    if nowhere:
+        why: dict[str, list[str]] = {}
+        for refusal in refusals:
+            if refusal.precision in nowhere:
+                why.setdefault(f"{refusal.format}: {describe(refusal.obstacles)}", []).append(refusal.precision)
+        listed = " ".join(reason if len(nowhere) == 1 else f"{', '.join(of)}: {reason}" for reason, of in why.items())
+        advice = dict.fromkeys(o.advice for r in refusals if r.precision in nowhere for o in r.obstacles if o.advice)
+        raise ModelError(
+            f"No format can be written at {', '.join(nowhere)}. {listed}",
+            f"Leave {', '.join(nowhere)} out of --precision. {' '.join(advice)}",
+        )
     return artifacts, refusals
 
 

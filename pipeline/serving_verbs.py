@@ -57,6 +57,9 @@ def check(
     latest: Annotated[bool, typer.Option("--latest", help="Ask without naming the version.")] = False,
     token_file: Annotated[Path | None, typer.Option(help="Holds the bearer token.")] = None,
     authority: Annotated[Path | None, typer.Option(help="PEM file of who signed the certificate.")] = None,
+    artifact: Annotated[
+        str | None, typer.Option(help="What it serves, if that is no float32, such as tflite/int8.tflite.")
+    ] = None,
     json: Annotated[bool, typer.Option("--json", help="One JSON object for each way.")] = False,
 ) -> None:
     """Replay a bundle's golden samples against any running server: TensorFlow Serving, KServe, isomer's own.
@@ -67,7 +70,7 @@ def check(
 
     token = token_file.read_text(encoding="utf-8").strip() if token_file else ""
     options = {"grpc": grpc, "name": name, "latest": latest, "token": token, "authority": authority}
-    raise typer.Exit(run(url, bundle, json, **options))
+    raise typer.Exit(run(url, bundle, json, artifact=artifact, **options))
 
 
 @deploy.command(epilog="Example: isomer deploy render compose exports/ --output deploy/")

@@ -14,7 +14,7 @@ from serving import log
 from serving.errors import EXIT_PASS, StartFault
 from serving.node import Node
 from serving.security import load as load_security
-from serving.settings import ENGINES, Settings
+from serving.settings import ENGINES, PRECISIONS, Settings
 from serving.supervisor import Supervisor
 from serving.web.shell import Shell
 
@@ -62,6 +62,9 @@ def _guard(start: Any, index: int | None) -> int:
 def _check(settings: Settings) -> None:
     if settings.engine not in ENGINES:
         raise StartFault(f"There is no engine '{settings.engine}'.", f"Choose one of {', '.join(ENGINES)}.")
+    for name in settings.precision:
+        if name not in PRECISIONS:
+            raise StartFault(f"No precision '{name}' is served.", f"Choose of {', '.join(PRECISIONS)}.")
     if settings.root is None and settings.model_config_file is None:
         raise StartFault("There is nothing to serve.", "Name a directory of models, or a --model-config-file.")
     if settings.root is not None and settings.model_config_file is not None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
-from serving.settings import ENGINES, Limits, Settings
+from serving.settings import ENGINES, PRECISIONS, Limits, Settings
 
 _EXAMPLES = (
     "Examples: isomer serve exports/;  isomer serve exports/ --rest-port 9000 --engine tflite;  "
@@ -47,6 +47,13 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--no-grpc", action="store_true", help="serve REST only")
     add("--web", action="store_true", help="serve the page for browsers at /, beside the API")
     add("--engine", choices=ENGINES, default=Settings.engine, help="what runs the models")
+    add(
+        "--precision",
+        type=_precisions,
+        default=Settings.precision,
+        metavar="NAME[,NAME]",
+        help="of the artifact; of several, the first that passed (float32)",
+    )
     add("--no-gate", action="store_true", help="serve models of other origin, unchecked")
     add("--poll-seconds", type=_positive, default=Settings.poll_seconds, help="between looks for new versions")
     add("--threads", type=_whole, default=Settings.threads, help="of one engine call")
@@ -70,7 +77,7 @@ class _Help(argparse.HelpFormatter):
         return super()._format_usage("%(prog)s [OPTIONS] [root]", actions, groups, "Usage: ")
 
     def _get_help_string(self, action: argparse.Action) -> str:
-        default = "" if action.default in (None, False, argparse.SUPPRESS) else " (%(default)s)"
+        default = "" if action.default in (None, False, argparse.SUPPRESS, Settings.precision) else " (%(default)s)"
         return (action.help or "") + default
 
 
@@ -95,6 +102,14 @@ def _number(text: str, kind: type[float], least: float, most: float, what: str) 
     if not least <= value <= most:
         raise argparse.ArgumentTypeError(f"'{text}' is not {what}")
     return value
+
+
+def _precisions(text: str) -> tuple[str, ...]:
+    names = tuple(name.strip() for name in text.split(","))
+    for name in names:
+        if name not in PRECISIONS:
+            raise argparse.ArgumentTypeError(f"'{name}' is none of {', '.join(PRECISIONS)}")
+    return names
 
 
 def _port(text: str) -> int:

@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 ENGINES = ("auto", "onnx", "tflite", "savedmodel")
+FLOAT32 = "float32"
+# Those whose inputs and outputs are the model's own.
+PRECISIONS = (FLOAT32, "float16", "int8-weights", "int4-weights", "int8-dynamic", "int8", "int16x8")
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,7 @@ class Settings:
         no_grpc: REST only.
         web: serve the page at /, and the bundles' files, on the REST port.
         engine: "auto", "onnx", "tflite" or "savedmodel".
+        precision: which artifacts, in order of preference; some of `PRECISIONS`.
         gate: check hashes and replay the goldens before a version takes traffic.
         poll_seconds: between looks at the base paths.
         threads: of one engine call. Requests run beside each other, so that one is best under load.
@@ -67,6 +71,7 @@ class Settings:
     no_grpc: bool = False
     web: bool = False
     engine: str = "auto"
+    precision: tuple[str, ...] = (FLOAT32,)
     gate: bool = True
     poll_seconds: float = 1.0
     threads: int = 1

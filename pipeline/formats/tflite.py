@@ -156,9 +156,19 @@ def foreign(operators: set[str]) -> set[str]:
 
 def model_of(path: Path) -> Any:
     """The FlatBuffer as objects."""
+    return parsed(path.read_bytes())
+
+
+def parsed(content: bytes) -> Any:
+    """A file's FlatBuffer as objects, its weights where they belong: large ones may lie behind it, with an offset."""
     from ai_edge_litert import schema_py_generated as schema
 
-    return schema.ModelT.InitFromObj(schema.Model.GetRootAs(path.read_bytes(), 0))
+    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
+    for buffer in model.buffers:
+        if buffer.offset > 1:  # of the schema's own words, 0 and 1 say that there is none
+            buffer.data = np.frombuffer(content, np.uint8, buffer.size, buffer.offset)
+            buffer.offset = buffer.size = 0
+    return model
 
 
 def _spec(graph: Any, member: Any) -> TensorSpec:

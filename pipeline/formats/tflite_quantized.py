@@ -12,7 +12,7 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.errors import LegalizationError, Obstacle, first_line
 from pipeline.formats.quantized import Samples, Stored, beside, dequantized, too_few
-from pipeline.formats.tflite import model_of, operators, signature
+from pipeline.formats.tflite import model_of, operators, parsed, signature
 from pipeline.precisions import named
 from pipeline.signature import DEFAULT_SIGNATURE
 
@@ -41,17 +41,18 @@ def write(base: Artifact, root: Path, precision: str, samples: Samples | None) -
     source = base.locate(root)
     calibrated = named(precision).calibrated
     if calibrated and "WHILE" in operators(source):
-        raise _refusal("WHILE", f"ai-edge-quantizer cannot fix ranges in this model: {_LOOPS}")
+        raise _refusal("WHILE", f"ai-edge-quantizer cannot fix ranges in this model: {_LOOPS}", calibrated)
     try:
         with redirect_stdout(StringIO()), redirect_stderr(StringIO()):
-            content = _quantize(source, precision, samples if calibrated else None, bool(base.variant))
+            quantized = _quantize(source, precision, samples if calibrated else None, bool(base.variant))
+            content = _finished(quantized, source)
     except Exception as error:
-        raise _refusal("", f"ai-edge-quantizer says: {first_line(error)[:300]}") from error
+        raise _refusal("", f"ai-edge-quantizer says: {first_line(error)[:300]}", calibrated) from error
     path = Path("tflite") / ("-".join(filter(None, (precision, base.variant))) + ".tflite")
-    (root / path).write_bytes(_with_dynamic_shapes(content, source))
+    (root / path).write_bytes(content)
     if left := too_few(stored(root / path)):
         (root / path).unlink()
-        raise _refusal("", f"ai-edge-quantizer {left}")
+        raise _refusal("", f"ai-edge-quantizer {left}", calibrated)
     return beside(base, root, path, precision, signature(root / path))
 
 
@@ -160,26 +161,27 @@ def _ranges(made: Any, samples: Samples, static: bool) -> dict[str, Any]:
     return merged
 
 
-def _with_dynamic_shapes(content: bytes, source: Path) -> bytes:
-    """The tensors that the quantizer adds in front of an output lose the marks of dynamic dimensions."""
-    import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
+def _finished(content: bytes, source: Path) -> bytes:
+    """What the quantizer leaves undone: marks of dynamic dimensions, and weights inside of the FlatBuffer.
 
-    before, after = model_of(source), schema.ModelT.InitFromObj(schema.Model.GetRootAs(content, 0))
-    changed = False
+    The tensors that it adds in front of an output lose the marks. From 256 KiB on it puts weights behind the
+    FlatBuffer, as files of more than 2 GB need it; older runtimes and other readers do not look there.
+    """
+    import flatbuffers
+
+    before, after = model_of(source), parsed(content)
     for old, new in zip(before.signatureDefs or [], after.signatureDefs or [], strict=False):
         for was, member in zip(old.outputs, new.outputs, strict=True):
             marks = before.subgraphs[old.subgraphIndex].tensors[was.tensorIndex].shapeSignature
             tensor = after.subgraphs[new.subgraphIndex].tensors[member.tensorIndex]
             if marks is not None and len(marks) and (tensor.shapeSignature is None or not len(tensor.shapeSignature)):
-                tensor.shapeSignature, changed = marks, True
-    if not changed:
-        return content
+                tensor.shapeSignature = marks
     builder = flatbuffers.Builder(len(content))
     builder.Finish(after.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())
 
 
-def _refusal(op: str, reason: str) -> LegalizationError:
-    advice = "Take a precision that leaves activations in floats: float16, int8-weights, int8-dynamic."
+def _refusal(op: str, reason: str, calibrated: bool) -> LegalizationError:
+    floats = "Take a precision that leaves activations in floats: float16, int8-weights, int8-dynamic."
+    advice = floats if calibrated else "Leave this precision out."
     return LegalizationError.of("tflite", [Obstacle(op, (), reason, advice)])

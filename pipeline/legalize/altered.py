@@ -31,6 +31,9 @@ _MOVED = (
     "Placeholder Const Shape ResizeNearestNeighbor TensorListStack TensorListGetItem TensorListSetItem"
 )
 _MULTIPLIED = "MatMul BatchMatMul BatchMatMulV2 BatchMatMulV3 Einsum Conv2D Conv3D DepthwiseConv2dNative"
+# Whose result has a fixed range in whole numbers, whatever the samples say: TFLite's quantization specification, and
+# what ONNX Runtime's quantizer sets for a softmax.
+_FIXED = {"Softmax": (0.0, 1.0), "Sigmoid": (0.0, 1.0), "Tanh": (-1.0, 1.0)}
 _MOVES, _PRODUCTS = frozenset(_MOVED.split()), frozenset(_MULTIPLIED.split())
 
 
@@ -82,7 +85,7 @@ class Coarser:
         """From the smallest to the largest value, zero included: every scheme keeps zeros exactly."""
         if self.ranges:
             low, high = self.ranges[place]
-            return tf.constant(min(low, 0.0), tf.float64), tf.constant(max(high, 0.0), tf.float64)
+            return tf.constant(low, tf.float64), tf.constant(high, tf.float64)
         axes = list(range(1, tensor.shape.rank)) if self.by_row and (tensor.shape.rank or 0) > 1 else None
         high = tf.maximum(tf.reduce_max(tensor, axes, keepdims=True), 0)
         return tf.minimum(tf.reduce_min(tensor, axes, keepdims=True), 0), high
@@ -93,6 +96,7 @@ class _Altered(Rewriter):
         super().__init__(captured, ORACLE, store)
         self.constants = _Replacing(store, values)
         self.results: list[Any] = []
+        self.least: list[tuple[float, float]] = []
         self._coarser = coarser
 
     def _rewrite(self, op: Any, inputs: list[Any]) -> list[Any]:
@@ -105,7 +109,7 @@ class _Altered(Rewriter):
         if op.type in _PRODUCTS:
             inputs = [self._round(t) if self._given(t) else t for t in inputs]
         results = super()._rewrite(op, inputs)
-        return results if op.type in _MOVES else [self._round(t) for t in results]
+        return results if op.type in _MOVES else [self._round(t, _FIXED.get(op.type, (0.0, 0.0))) for t in results]
 
     def _weighs(self, tensor: Any) -> bool:
         value = self.value(tensor)
@@ -117,11 +121,13 @@ class _Altered(Rewriter):
             tensor = tensor.op.inputs[0]
         return isinstance(tensor, tf.Tensor) and tensor.op.type == "Placeholder"
 
-    def _round(self, tensor: Any) -> Any:
+    def _round(self, tensor: Any, least: tuple[float, float] = (0.0, 0.0)) -> Any:
+        """The tensor rounded; `least`: what its range has in it at least."""
         assert self._coarser is not None
         if not isinstance(tensor, tf.Tensor) or tensor.dtype != tf.float64 or self.value(tensor) is not None:
             return tensor
         self.results.append(tensor)
+        self.least.append(least)
         return self._coarser.round(tensor, len(self.results) - 1)
 
 
@@ -169,7 +175,7 @@ def altered(
 def observe(
     capture: Capture, legal: Legalized, values: Mapping[bytes, np.ndarray], rows: Rows
 ) -> tuple[tuple[float, float], ...]:
-    """The smallest and the largest value of each result on some rows, in the order in which they are computed.
+    """The range of each result on some rows, zero included, in the order in which they are computed.
 
     Raises:
         ValueError: as `altered`; or there is a loop, whose results differ from step to step.
@@ -182,9 +188,10 @@ def observe(
 def _extremes(rewriter: _Altered, outputs: list[Any]) -> dict[str, Any]:
     if any(tensor.graph is not outputs[0].graph for tensor in rewriter.results):
         raise ValueError("results of a loop have no one range")
+    ranges = list(zip(rewriter.results, rewriter.least, strict=True))
     return {
-        "low": tf.stack([tf.reduce_min(t) for t in rewriter.results]),
-        "high": tf.stack([tf.reduce_max(t) for t in rewriter.results]),
+        "low": tf.stack([tf.minimum(tf.reduce_min(t), least[0]) for t, least in ranges]),
+        "high": tf.stack([tf.maximum(tf.reduce_max(t), least[1]) for t, least in ranges]),
     }
 
 

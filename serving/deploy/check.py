@@ -17,8 +17,9 @@ import numpy as np
 from serving.contract.tensors import strings
 from serving.errors import EnvironmentFault, Refused, ServingError, StartFault
 from serving.lifecycle import versions
-from serving.lifecycle.bundle import Bundle, Samples
+from serving.lifecycle.bundle import Bundle
 from serving.lifecycle.gate import judge
+from serving.lifecycle.samples import Samples
 from serving.signature import Signature, TensorSpec
 
 _TIMEOUT = 60.0
@@ -61,6 +62,7 @@ def check(
     latest: bool = False,
     token: str = "",
     authority: Path | None = None,
+    artifact: str | None = None,
 ) -> list[Verdict]:
     """Ask a server for the golden samples.
 
@@ -72,6 +74,7 @@ def check(
         latest: ask without naming the version, as where a server knows no versions.
         token: sent as bearer token.
         authority: PEM file of who signed the server's certificate.
+        artifact: the file below the version's directory that is served, if that is no float32.
 
     Returns:
         One verdict for each way.
@@ -84,7 +87,7 @@ def check(
     model = name or directory.resolve().parent.name
     version = None if latest else int(directory.name)
     read = Bundle(directory)
-    samples, signature = read.samples(), read.signature
+    samples, signature = read.samples(None if artifact is None else directory / artifact), read.signature
     ways: list[tuple[str, str, Ask]] = [("REST", url, _rest(url, model, version, signature, token, authority))]
     if grpc is not None:
         ways.append(("gRPC", grpc, _grpc(grpc, model, version, signature, token, authority)))

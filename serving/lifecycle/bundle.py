@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-import zipfile
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from serving.engines import Entry
-from serving.errors import Damaged, Refused
+from serving.engines import ENTRIES, Entry
+from serving.errors import Damaged, Refused, StartFault
+from serving.lifecycle import samples
+from serving.lifecycle.samples import Samples
+from serving.settings import FLOAT32
 from serving.signature import Signature
 
 MANIFEST = "manifest.json"
 _CERTIFICATE = "certificate.json"
-_SAMPLES = "golden/samples.npz"
 _SCHEMAS = {MANIFEST: "isomer-manifest/", _CERTIFICATE: "isomer-certificate/"}
 _CHUNK = 1 << 20
-# Samples are a few rows; an archive that unpacks to more than this is not one that isomer wrote.
-_MAX_SAMPLES = 256 << 20
-
-
-@dataclass(frozen=True)
-class Samples:
-    """Rows whose exact answers are known.
-
-    Attributes:
-        inputs: by input name.
-        exact: by output name: float64, or the very values for outputs that are not floats.
-        reference: TensorFlow's float32 outputs: where they are not finite, nothing is required.
-        scales: by name of a float output: the magnitude that each row's error counts against; float64 [rows].
-        limits: by name of a float output: the error that each row may show, in ULP of its scale; float64 [rows].
-        alone: the rows of one request change each other's answers, so that each was answered in one of its own.
-    """
-
-    inputs: dict[str, np.ndarray]
-    exact: dict[str, np.ndarray]
-    reference: dict[str, np.ndarray]
-    scales: dict[str, np.ndarray]
-    limits: dict[str, np.ndarray]
-    alone: bool = False
-
-    @property
-    def rows(self) -> int:
-        return len(next(iter(self.inputs.values())))
 
 
 class Bundle:
@@ -70,22 +41,19 @@ class Bundle:
         """One string that stands for the bundle's content."""
         return str(self._manifest["digest"])
 
-    def artifact(self, entry: Entry) -> Path | None:
-        """The float32 artifact of an engine whose cell on the CPU passed; the dynamic one before variants.
-
-        Reduced precisions are certified by accuracy, not by the goldens' budgets: they are not taken here.
-        """
+    def artifact(self, entry: Entry, precision: str = FLOAT32) -> Path | None:
+        """The artifact of an engine at a precision whose cell on the CPU passed; the dynamic one before variants."""
         passed = {
             c["variant"]
             for c in self._certificate["cells"]
-            if (c["format"], c["runtime"], c["precision"]) == (entry.name, entry.runtime, "float32")
+            if (c["format"], c["runtime"], c["precision"]) == (entry.name, entry.runtime, precision)
             and c["device"] == "cpu"
             and c["verdict"] == "PASS"
         }
         found = [
             a
             for a in self._manifest["artifacts"]
-            if a["format"] == entry.name and a["precision"] == "float32" and a["variant"] in passed
+            if a["format"] == entry.name and a["precision"] == precision and a["variant"] in passed
         ]
         best = min(found, key=lambda a: a["variant"], default=None)
         return None if best is None else self.root / best["path"]
@@ -102,31 +70,23 @@ class Bundle:
             raise Damaged(f"{name}: its content changed since it was exported")
         return content
 
-    def samples(self) -> Samples:
-        """The golden samples.
+    def samples(self, path: Path | None = None) -> Samples:
+        """The golden samples, with what a file must answer: float32 if none is named.
 
         Raises:
             Damaged: there are none, or they are no samples.
+            Refused: nobody knows what this file must answer.
+            StartFault: the bundle holds no such file.
         """
-        path = self.root / _SAMPLES
-        try:
-            with zipfile.ZipFile(path) as archive:
-                if sum(entry.file_size for entry in archive.infolist()) > _MAX_SAMPLES:
-                    raise Damaged(f"{_SAMPLES}: unpacks to more than {_MAX_SAMPLES} bytes")
-            with np.load(path, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
-            raise Damaged(f"{_SAMPLES}: {error}") from error
-
-        def under(prefix: str) -> dict[str, np.ndarray]:
-            return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
-
-        samples = Samples(
-            under("input/"), under("exact/"), under("reference/"), under("scale/"), under("limit/"), "alone" in arrays
-        )
-        if not samples.inputs or not samples.exact:
-            raise Damaged(f"{_SAMPLES}: holds no samples")
-        return samples
+        name = None if path is None else path.relative_to(self.root).as_posix()
+        found = next((a for a in self._manifest["artifacts"] if a["path"] == name), None)
+        if found is None and name not in (None, "."):
+            held = ", ".join(a["path"] for a in self._manifest["artifacts"] if a["format"] in ENTRIES)
+            raise StartFault(f"The bundle holds no artifact '{name}'.", f"It holds {held}.")
+        if found is None or found["precision"] == FLOAT32:
+            return samples.read(self.root)
+        label = " ".join(filter(None, (found["format"], found["precision"], found["variant"])))
+        return samples.read_reduced(self.root, label, ENTRIES[found["format"]].kernels)
 
     def _verify(self) -> None:
         present = {

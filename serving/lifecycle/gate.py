@@ -14,13 +14,16 @@ import numpy as np
 from serving.engines.base import Engine
 from serving.errors import Refused
 from serving.inference.batches import run
-from serving.lifecycle.bundle import Samples
+from serving.lifecycle.samples import Samples, allowed
 from serving.signature import Signature
 
 # Bits of a float32 significand behind the point.
 _FRACTION_BITS = 23
 # Rows that are also run alone: requests mostly are, and a wrong batch dimension shows.
 _SINGLES = 3
+# Whole numbers may be off by one, where a value in the middle of two is rounded; a hundredth for float32's rounding of
+# a whole number times its step.
+_ONE_STEP = 1.01
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,8 @@ class Report:
 
     Attributes:
         rows: that were replayed.
-        error_ulp, budget_ulp: of the row that came closest to its budget.
+        error_ulp, budget_ulp: of the row that came closest to its budget; where activations are rounded, of the root
+            mean square over all rows.
         alone: the rows of one request change each other's answers.
     """
 
@@ -70,7 +74,7 @@ def replay(engine: Engine, signature: Signature, samples: Samples) -> Report:
         rows = slice(row, row + 1)
         alone = run(engine, signature, {n: v[rows] for n, v in samples.inputs.items()})
         worst = max(worst, judge(alone, samples, rows))
-    return Report(samples.rows, worst[1], worst[2], samples.alone)
+    return Report(samples.rows, worst[1], worst[2], samples.alone or samples.by_call)
 
 
 def judge(actual: Mapping[str, np.ndarray], samples: Samples, rows: slice) -> tuple[float, float, float]:
@@ -89,8 +93,11 @@ def judge(actual: Mapping[str, np.ndarray], samples: Samples, rows: slice) -> tu
         value, truth = actual[name], everything[rows]
         if value.shape != truth.shape:
             raise Refused(f"golden samples: output '{name}' is {list(value.shape)}, expected {list(truth.shape)}")
+        if name in samples.noise:
+            worst = max(worst, _judge_noise(name, value, samples, rows))
+            continue
         if name not in samples.limits:
-            if not np.array_equal(value, truth):
+            if not samples.noise and not np.array_equal(value, truth):
                 raise Refused(f"golden samples: output '{name}' is not what it was when it was exported")
             continue
         required = np.isfinite(samples.reference[name][rows]) & np.isfinite(truth)
@@ -108,6 +115,30 @@ def judge(actual: Mapping[str, np.ndarray], samples: Samples, rows: slice) -> tu
             )
         worst = max(worst, (float(excess[row]), float(errors[row]), float(limits[row])))
     return worst
+
+
+def _judge_noise(name: str, value: np.ndarray, samples: Samples, rows: slice) -> tuple[float, float, float]:
+    """Rounded activations: the root mean square error of all rows; whole numbers also within a step of those then."""
+    truth = samples.exact[name][rows]
+    required = np.isfinite(samples.reference[name][rows]) & np.isfinite(truth)
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.where(required, value.astype(np.float64) - truth, 0.0)
+    shown, may = float(np.sqrt(np.mean(difference**2))), allowed(samples, name, len(truth))
+    scale = np.sqrt(np.mean(samples.scales[name][rows] ** 2))
+    ulp = float(np.exp2(np.floor(np.log2(scale)) - _FRACTION_BITS))
+    if not shown <= may:
+        raise Refused(
+            f"golden samples: output '{name}' is off by {shown / ulp:.3g} ULP (root mean square), rounded activations "
+            f"may be by {may / ulp:.3g}: the version does not answer like its certificate"
+        )
+    if name in samples.answers and samples.quanta.get(name):
+        steps = float(np.max(np.abs(value.astype(np.float64) - samples.answers[name][rows]))) / samples.quanta[name]
+        if not steps <= _ONE_STEP:
+            raise Refused(
+                f"golden samples: output '{name}' is {steps:.3g} steps from what the same kernels answered when it "
+                "was exported, one is what rounding allows"
+            )
+    return shown / may, shown / ulp, may / ulp
 
 
 def _ulp_errors(value: np.ndarray, truth: np.ndarray, required: np.ndarray, scales: np.ndarray) -> np.ndarray:

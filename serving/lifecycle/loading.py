@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from serving.inference.job import Lane
 from serving.lifecycle import gate
 from serving.lifecycle.bundle import Bundle
 from serving.lifecycle.warmup import warm_up
+from serving.settings import FLOAT32
 from serving.signature import DEFAULT_SIGNATURE, Signature
 
 # Weight of the newest call in the average of seconds per row, where it was faster and where it was slower: one that
@@ -76,8 +77,19 @@ class Servable:
             self.row_seconds += (each - self.row_seconds) * (_FASTER if each < self.row_seconds else _SLOWER)
 
 
-def load(model: str, version: int, directory: Path, engine: str, gated: bool, threads: int) -> Servable:
+def load(
+    model: str,
+    version: int,
+    directory: Path,
+    engine: str,
+    gated: bool,
+    threads: int,
+    precision: Sequence[str] = (FLOAT32,),
+) -> Servable:
     """Check, load and replay one version. Blocks; meant for a thread.
+
+    Args:
+        precision: which artifacts may be taken, in order of preference.
 
     Raises:
         ServingError: it must not take traffic; the text says why.
@@ -85,9 +97,9 @@ def load(model: str, version: int, directory: Path, engine: str, gated: bool, th
     began = time.perf_counter()
     try:
         if gated:
-            loaded, path, report = _load_bundle(directory, engine, threads)
+            loaded, path, report = _load_bundle(directory, engine, threads, precision)
         else:
-            (loaded, path), report = _load_foreign(directory, engine, threads), None
+            (loaded, path), report = _load_foreign(directory, engine, threads, precision), None
         warmed = warm_up(loaded, directory)
     except ServingError:
         raise
@@ -97,46 +109,56 @@ def load(model: str, version: int, directory: Path, engine: str, gated: bool, th
     return Servable(model, version, loaded, artifact, report, time.perf_counter() - began, warmed)
 
 
-def _load_bundle(directory: Path, engine: str, threads: int) -> tuple[Engine, Path, gate.Report]:
+def _load_bundle(
+    directory: Path, engine: str, threads: int, precision: Sequence[str]
+) -> tuple[Engine, Path, gate.Report]:
     bundle = Bundle(directory)
     entry, path, loader = _choose(
-        engine, bundle.artifact, lambda e: f"no {e.name} artifact passed in {e.runtime} on the CPU"
+        engine, precision, bundle.artifact, lambda e, p: f"no {e.name} {p} artifact passed in {e.runtime} on the CPU"
     )
     # From here on nothing is skipped: an artifact that passed and no longer does condemns the whole bundle.
     loaded = loader(path, bundle.content(path) if entry.suffix else None, threads)
     signature = _default(loaded)
     gate.check_signature(signature, bundle.signature)
-    return loaded, path, gate.replay(loaded, signature, bundle.samples())
+    return loaded, path, gate.replay(loaded, signature, bundle.samples(path))
 
 
-def _load_foreign(directory: Path, engine: str, threads: int) -> tuple[Engine, Path]:
-    """By what lies there: <format>/float32.<suffix> as in bundles, or the only such file in the directory."""
-    _, path, loader = _choose(engine, lambda e: _find(directory, e), lambda e: f"no {e.name} artifact")
+def _load_foreign(directory: Path, engine: str, threads: int, precision: Sequence[str]) -> tuple[Engine, Path]:
+    """By what lies there: <format>/<precision>.<suffix> as in bundles, or the only such file in the directory."""
+    _, path, loader = _choose(
+        engine, precision, lambda e, p: _find(directory, e, p), lambda e, p: f"no {e.name} {p} artifact"
+    )
     return loader(path, None, threads), path
 
 
 def _choose(
-    engine: str, find: Callable[[Entry], Path | None], lacks: Callable[[Entry], str]
+    engine: str,
+    precision: Sequence[str],
+    find: Callable[[Entry, str], Path | None],
+    lacks: Callable[[Entry, str], str],
 ) -> tuple[Entry, Path, Loader]:
-    """The first wanted engine that has an artifact and is installed; `lacks` says what it means to have none."""
+    """The first wanted precision and engine that has an artifact and is installed; `lacks`: what none of it means."""
     reasons = []
-    for entry in _wanted(engine):
-        path = find(entry)
-        if path is None:
-            reasons.append(lacks(entry))
-            continue
-        try:
-            return entry, path, entry.load()
-        except ImportError as error:
-            reasons.append(f"{entry.runtime} is not installed ({error})")
+    for name in precision:
+        for entry in _wanted(engine):
+            path = find(entry, name)
+            if path is None:
+                reasons.append(lacks(entry, name))
+                continue
+            try:
+                return entry, path, entry.load()
+            except ImportError as error:
+                reasons.append(f"{entry.runtime} is not installed ({error})")
     raise EngineUnavailable("; ".join(reasons))
 
 
-def _find(directory: Path, entry: Entry) -> Path | None:
+def _find(directory: Path, entry: Entry, precision: str) -> Path | None:
     if not entry.suffix:
-        return directory if (directory / "saved_model.pb").is_file() else None
-    usual = directory / entry.name / f"float32{entry.suffix}"
-    found = [usual] if usual.is_file() else list(directory.glob(f"*{entry.suffix}"))
+        return directory if precision == FLOAT32 and (directory / "saved_model.pb").is_file() else None
+    usual = directory / entry.name / f"{precision}{entry.suffix}"
+    if usual.is_file() or precision != FLOAT32:
+        return usual if usual.is_file() else None
+    found = list(directory.glob(f"*{entry.suffix}"))
     return found[0] if len(found) == 1 else None
 
 

@@ -160,7 +160,7 @@ class Watcher:
         s = self._settings
         try:
             servable: Servable = await self._away(
-                load, model.name, version.number, directory, s.engine, s.gate, s.threads
+                load, model.name, version.number, directory, s.engine, s.gate, s.threads, s.precision
             )
         except ServingError as error:
             version.state, version.problem = "END", refusal(error)

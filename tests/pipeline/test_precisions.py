@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 from pipeline import calibration, choosing, datasets, formats, precisions
 from pipeline.artifact import Artifact
@@ -65,6 +66,18 @@ def build():
     x = keras.Input((6, 5), name="steps")
     y = layers.Dense(3)(layers.LSTM(8)(x))
     return keras.Model(x, y)
+"""
+
+
+_LARGE = """
+import keras
+from keras import layers
+
+
+def build():
+    keras.utils.set_random_seed(2)
+    x = keras.Input((520,), name="features")
+    return keras.Model(x, layers.Dense(10, activation="softmax")(layers.Dense(520, activation="relu")(x)))
 """
 
 
@@ -182,6 +195,28 @@ def test_recurrent_model_at_the_precisions_that_loops_allow(lstm: Outcome) -> No
     assert _cell(lstm, "onnx", "float32", "onnxruntime").verdict is Status.PASS
 
 
+def test_weights_of_more_than_a_quarter_of_a_megabyte(tmp_path: Path) -> None:
+    """ai-edge-quantizer puts those behind the FlatBuffer, where other readers of the file do not look."""
+    (tmp_path / "net.py").write_text(_LARGE)
+    made = export(
+        f"{tmp_path / 'net.py'}:build",
+        precision=("float16", "int8"),
+        format=("tflite",),
+        runtime=("litert", "litert-reference"),
+        gate=0.9,
+        output=tmp_path / "exports",
+    )
+    assert made.status is Status.PASS
+    for precision in ("float16", "int8"):
+        assert _cell(made, "tflite", precision, "litert").verdict is Status.PASS
+        artifact = _artifact(made, "tflite", precision)
+        assert artifact.bytes > 256 * 1024
+        content = artifact.locate(made.bundle).read_bytes()
+        model = schema.Model.GetRootAs(content, 0)
+        inside = sum(model.Buffers(k).DataLength() for k in range(model.BuffersLength()))
+        assert inside > 256 * 1024
+
+
 def _doubled_scale(model: object, tensor: object) -> None:
     tensor.quantization.scale = [2 * s for s in tensor.quantization.scale]  # type: ignore[attr-defined]
 
@@ -195,7 +230,6 @@ def _one_weight(model: object, tensor: object) -> None:
 def _tampered(outcome: Outcome, precision: str, change: Callable[[object, object], None], home: Path) -> Path:
     """A copy of the bundle whose largest weight of a TFLite file is another one."""
     import flatbuffers
-    from ai_edge_litert import schema_py_generated as schema
 
     root = home / "bundle"
     shutil.copytree(outcome.bundle, root)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import signal
@@ -15,24 +14,13 @@ import numpy as np
 import onnx
 import pytest
 from command import run
-from live import Live, publish, serving, until
+from live import Live, publish, seal, serving, until
 from onnx import numpy_helper
 
 from serving.errors import Damaged, EngineUnavailable, Refused
 from serving.lifecycle.loading import load
 
 FAST = ("--poll-seconds", "0.05")
-
-
-def seal(version: Path, file: str) -> None:
-    """Give a changed file its right hash, so that only the gate's replay can find it."""
-    path = version / "manifest.json"
-    manifest = json.loads(path.read_text())
-    for entry in manifest["files"]:
-        if entry["path"] == file:
-            content = (version / file).read_bytes()
-            entry["bytes"], entry["sha256"] = len(content), hashlib.sha256(content).hexdigest()
-    path.write_text(json.dumps(manifest))
 
 
 def flip_byte(version: Path) -> None:
@@ -83,7 +71,7 @@ BROKEN = {
     "failed cells": (
         lambda v: fail_cells(v, "onnxruntime", "litert", "tensorflow"),
         "FAILED_PRECONDITION",
-        "no onnx artifact passed in onnxruntime on the CPU",
+        "no onnx float32 artifact passed in onnxruntime on the CPU",
     ),
 }
 
