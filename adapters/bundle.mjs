@@ -3,15 +3,13 @@
 // The host's bundle(module) imports the module; its tfjs(backend) is used for the probe alone: the bundle holds no
 // kernels but its model's, so the device's arithmetic is probed by the whole library on the same backend.
 
-import {describeWebgl, Unavailable} from './device.mjs';
+import {describeWebgl} from './device.mjs';
 import {probeTfjs} from './probe.mjs';
+import {startBackend} from './tfjs.mjs';
 
 async function probe(host, device) {
   const {tf} = await host.tfjs(device);
-  if (device === 'wasm') tf.env().set('WASM_HAS_MULTITHREAD_SUPPORT', false);
-  if (!await tf.setBackend(device) || tf.getBackend() !== device) {
-    throw new Unavailable(`backend '${device}' does not start in this browser`);
-  }
+  await startBackend(tf, device);
   const found = await probeTfjs(tf);
   return device === 'webgl' ? {...found, ...describeWebgl(tf.backend().gpgpu.gl)} : found;
 }

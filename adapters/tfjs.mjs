@@ -23,7 +23,8 @@ const DEVICES = {
 const ASYNC_OPS = new RegExp('^(TensorArray|TensorList|EmptyTensorList|NonMaxSuppression|HashTable|LookupTable)|' +
   '^(Switch|Merge|Enter|Exit|NextIteration|LoopCond|If|StatelessIf|While|StatelessWhile|Where|ListDiff)$');
 
-async function startBackend(tf, device) {
+/** Start the backend of a device; resolves to its name, or throws what TF.js and the browser have to say. */
+export async function startBackend(tf, device) {
   const {backend, flags = {}} = DEVICES[device];
   for (const [name, value] of Object.entries(flags)) tf.env().set(name, value);
   const words = new Set();

@@ -37,6 +37,7 @@ RUNTIMES = {
     "onnxruntime-firefox": "ONNX Runtime Web in Firefox",
     "litert-firefox": "LiteRT.js in Firefox",
     "web-bundle": "Web bundle in browser",
+    "web-bundle-firefox": "Web bundle in Firefox",
 }
 # Cells that share a remark are named one by one up to here.
 _FEW = 4

@@ -169,6 +169,9 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", (FLOAT32,), sample=500, static=True),
     _on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", (FLOAT32, *_FIXED), sample=200, static=True),
     *_in_browsers("web-bundle", "pipeline.runtimes.web_bundle", "web", wasm=0, webgl=500, cpu=500, own_variant=True),
+    *_in_browsers(
+        "web-bundle-firefox", "pipeline.runtimes.web_bundle_firefox", "web", wasm=0, webgl=100, cpu=100, own_variant=True
+    ),
 )
 
 

@@ -47,7 +47,7 @@ def write_all(
         entries: the runtimes that will judge.
         dataset: what the model was trained on.
     """
-    devices = [entry.device for entry in entries if entry.format == FORMAT]
+    devices = list(dict.fromkeys(entry.device for entry in entries if entry.format == FORMAT))  # of several browsers
     if not devices:
         return Written()
     work, image = cost.multiplications(captured, _ANY_SIZE), image_of(captured.signature, dataset)

@@ -347,7 +347,7 @@ def test_litert_js_is_given_static_files_only(shape: tuple[int | None, ...], fle
 
 def test_what_is_slow_without_a_gpu_is_left_to_validate() -> None:
     def offered(*names: str, thorough: bool) -> set[str]:
-        return {e.label for e in select(names, (), ("tfjs", "onnx", "tflite"), thorough=thorough)}
+        return {e.label for e in select(names, (), ("tfjs", "onnx", "tflite", "web"), thorough=thorough)}
 
     everything = offered(thorough=True)
     later = {label for label in everything if any(word in label for word in ("firefox", "webgpu", "f16"))}

@@ -24,7 +24,7 @@ from pipeline.cells import Status
 from pipeline.errors import RuntimeUnavailable
 from pipeline.parity.evidence import Evidence
 from pipeline.parity.judge import judge
-from pipeline.runtimes import chromium, node
+from pipeline.runtimes import chromium, firefox, node
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature, TensorSpec
 from pipeline.web_bundle import Written, write
@@ -33,7 +33,7 @@ from pipeline.web_bundle.pixels import pixels
 
 DEVICES = ("cpu", "wasm", "webgl")
 POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'"
-ENTRIES = runtimes.select(formats=("web",))
+ENTRIES = runtimes.select(("web-bundle",), formats=("web",))
 LIGHT = Image((8, 8, 1), (1, 8, 8), (0.0, 1.0))
 
 try:
@@ -123,6 +123,24 @@ def test_every_module_passes_the_verdict_that_the_whole_library_passes(made: dic
     for cell in cells:
         assert cell.environment["backend"] == cell.device
         assert cell.environment["float_bits"] == 24
+
+
+@pytest.mark.parametrize("name", ["cnn", "lstm"])
+def test_firefox_runs_the_modules_with_the_bits_that_chromium_gives(made: dict[str, Made], name: str) -> None:
+    try:
+        firefox.find_firefox()
+    except RuntimeUnavailable as error:
+        pytest.skip(str(error))
+    it = made[name]
+    entries = runtimes.select(("web-bundle", "web-bundle-firefox"), ("wasm",), ("web",))
+    with runtimes.early_start(()) as start:
+        cells = judge(it.root, it.written.artifacts, entries, it.evidence, 0, start)
+    assert {(c.runtime, c.verdict, c.reason) for c in cells} == {
+        ("web-bundle", Status.PASS, ""),
+        ("web-bundle-firefox", Status.PASS, ""),
+    }
+    errors = {c.environment["browser"]: c.max_abs_error for c in cells}
+    assert errors["firefox"] == errors["chromium"]
 
 
 def test_a_module_holds_a_plan_or_where_there_are_loops_the_executor_of_tfjs(made: dict[str, Made]) -> None:
