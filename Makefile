@@ -83,9 +83,10 @@ help: ## This list
 .tools/uv/bin/uv:
 	python3 tools/bootstrap_uv.py .tools/uv
 
-$(SETUP): pyproject.toml uv.lock package.json package-lock.json tools/setup_browser.py | $(filter .tools/%,$(UV))
+$(SETUP): pyproject.toml uv.lock package.json package-lock.json tools/setup_browser.py tools/setup_tfjs.py | $(filter .tools/%,$(UV))
 	$(UV) sync --frozen --inexact
 	sh tools/setup_node.sh "$(UV)"
+	$(RUN) python tools/setup_tfjs.py
 	$(RUN) python tools/setup_browser.py
 	@touch $@
 

@@ -43,6 +43,7 @@ from pipeline.parity.reduced import Reduced
 from pipeline.progress import Observer
 from pipeline.runtimes import early_start
 from pipeline.sources import Loaded, Source
+from pipeline.web_bundle import payload
 from pipeline.web_bundle.collection import expected_of, judged_formats, write_all
 from pipeline.writing import Refusal
 
@@ -164,6 +165,8 @@ def export(
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell, other)
         cells += left_out(artifacts, entries, thorough=False)
         cells += [*web.cells, *(cell for refusal in refusals for cell in refusal.cells())]
+        observer.stage(source.name, "timing the web bundle")
+        cost = payload.measure(root, artifacts, evidence.judged.take(np.arange(1)), payload.untimed(cells))
         document = certificate.build(
             model=source.name,
             source=source.to_json(),
@@ -175,6 +178,7 @@ def export(
             artifacts=artifacts,
             calibration=None if samples is None else samples.to_json(),
             preprocessing=None if parts is None else parts.to_json(),
+            payload=cost,
             unsupported=[refusal.to_json() for refusal in refusals],
             checks=checks,
             cells=cells,

@@ -58,6 +58,7 @@ def build(
     seconds: float,
     calibration: dict[str, Any] | None = None,
     preprocessing: dict[str, Any] | None = None,
+    payload: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """A certificate without its version, which publishing gives.
 
@@ -67,10 +68,12 @@ def build(
         unsupported: formats that cannot express the model, with the operations in the way.
         calibration: the rows that ranges of activations were found on.
         preprocessing: path and signature of the part that was split off.
+        payload: what a page with the bundle costs, beside TF.js whole.
     """
     passed = overall(list(cells)) is Status.PASS and not any(c.verdict is Status.FAIL for c in checks)
     parts = {} if preprocessing is None else {"preprocessing": preprocessing}
     parts |= {} if calibration is None else {"calibration": calibration}
+    parts |= {} if payload is None else {"payload": {**payload, "cpu": _cpu(), "cores": os.cpu_count()}}
     return {
         **parts,
         "schema": SCHEMA,

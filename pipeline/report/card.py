@@ -7,7 +7,7 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import describe
-from pipeline.report import means, view
+from pipeline.report import means, payload, view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
@@ -28,6 +28,7 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
         _usage(certificate, manifest),
         _cells(certificate),
         _budgets(certificate),
+        _payload(certificate),
         _training(receipt),
         _files(certificate, manifest),
         _limits(certificate),
@@ -172,6 +173,15 @@ def _budgets(certificate: dict[str, Any]) -> str:
         f"same inputs, but {oracle['floor_ulp']:g} ULP are always allowed; coarser precisions are judged by what they "
         "are for, as the certificate says."
     )
+
+
+def _payload(certificate: dict[str, Any]) -> str:
+    text = " ".join(payload.sentences(certificate))
+    if not text:
+        return ""
+    rows = [tuple(map(escape, row)) for row in payload.rows(certificate)]
+    figures = f"\n\n{table(payload.HEAD, rows, right=payload.NUMBERS)}" if rows else ""
+    return f"## In a web page\n\n{escape(text)}{figures}"
 
 
 def _training(receipt: dict[str, Any] | None) -> str:

@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Cell, Status
-from pipeline.report import pareto, plots, training, view
+from pipeline.report import pareto, payload, plots, training, view
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature
 
@@ -51,6 +51,7 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
             precisions=(found := pareto.rows(certificate)),
             precision_points=pareto.points(found),
             pareto=pareto,
+            payload=payload,
             **training.context(receipt),
             facts=_facts(certificate, cells, artifacts),
             confused=plots.most_confused(certificate["confusion"]) if certificate["confusion"] else [],

@@ -170,7 +170,13 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     _on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", (FLOAT32, *_FIXED), sample=200, static=True),
     *_in_browsers("web-bundle", "pipeline.runtimes.web_bundle", "web", wasm=0, webgl=500, cpu=500, own_variant=True),
     *_in_browsers(
-        "web-bundle-firefox", "pipeline.runtimes.web_bundle_firefox", "web", wasm=0, webgl=100, cpu=100, own_variant=True
+        "web-bundle-firefox",
+        "pipeline.runtimes.web_bundle_firefox",
+        "web",
+        wasm=0,
+        webgl=100,
+        cpu=100,
+        own_variant=True,
     ),
 )
 

@@ -83,7 +83,7 @@ def write(
         for device in devices
         if device not in wanted
     }
-    signature = _narrow(artifact.signature)
+    signature = narrow(artifact.signature)
     strange = sorted({t.dtype for t in (*signature.inputs, *signature.outputs)} - _KNOWN)
     artifacts: list[Artifact] = []
     if strange:
@@ -190,7 +190,7 @@ def _note(facts: dict[str, Any], module: dict[str, Any], reply: dict[str, Any]) 
     )
 
 
-def _narrow(signature: Signature) -> Signature:
+def narrow(signature: Signature) -> Signature:
     """The signature in the dtypes that TF.js computes in."""
 
     def narrow(spec: TensorSpec) -> TensorSpec:

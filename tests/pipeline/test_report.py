@@ -54,6 +54,7 @@ def hostile(name: str) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     certificate = example.certificate((cell,), {**example.DIGITS, "name": name, "notice": name, "origin": name}, name)
     certificate["signature"] = tensors.to_json()
     certificate["source"]["name"] = name
+    certificate["payload"] = payload(name)
     certificate["artifacts"] = [
         Artifact(f, "float32", f"{f}/{name}", tensors, "", 1, ((name, 1),), (name,)).to_json()
         for f in ("savedmodel", "tflite", "tfjs", "onnx", name)
@@ -282,6 +283,42 @@ def test_plots_have_titles_and_tables_have_captions() -> None:
         assert set((image["aria-labelledby"] or "").split()) <= set(ids)
     tags = [t for t, _ in found.tags]
     assert tags.count("caption") == tags.count("table")
+
+
+def payload(name: str = "tf.min.js 4.22.0", reason: str = "") -> dict[str, Any]:
+    sizes = {side: {"raw": 10 * of, "gzip": 2 * of, "brotli": of} for side, of in (("isomer", 1876), ("other", 30000))}
+    first = {} if reason else {"isomer": [412.0, 300.0, 301.0], "other": [700.0, 602.0, 1.0]}
+    later = {} if reason else {"isomer": [1.25, 1.5, 1.0], "other": [2.5, 2.75, 2.0]}
+    times = {"first_ms": first, "later_ms": later}
+    module = {"artifact": name, "backend": "cpu", "bytes": sizes, **times, "reason": reason}
+    return {"against": name, "browser": name, "cpu": name, "cores": 2, "modules": [module]}
+
+
+def test_what_a_page_costs_is_told_beside_the_whole_library() -> None:
+    timed = example.certificate() | {"payload": payload()}
+    for text in (card.render(timed, example.manifest(), None), page(timed).words()):
+        for words in (
+            "18,760",
+            "3,752",
+            "1,876",
+            "300,000",
+            "301",
+            "602",
+            "0.50",
+            "0.063",
+            "1.25",
+            "2.5",
+            "2 cores",
+            "3 rounds",
+        ):
+            assert words in text, words
+    untimed = example.certificate() | {"payload": payload(reason="Not timed: software.")}
+    for text in (card.render(untimed, example.manifest(), None), page(untimed).words()):
+        assert "Not timed: software." in text and "rounds" not in text
+    without = example.certificate() | {"payload": {"reason": "There is nothing.", "cpu": "c", "cores": 1}}
+    for text in (card.render(without, example.manifest(), None), page(without).words()):
+        assert "Not measured: There is nothing." in text
+    assert "In a web page" not in card.render(example.certificate(), example.manifest(), None)
 
 
 def test_page_without_training_checks_or_confusion() -> None:

@@ -20,14 +20,14 @@ import pytest
 
 from pipeline import frameworks, runtimes
 from pipeline.artifact import Artifact
-from pipeline.cells import Status
+from pipeline.cells import Cell, Status
 from pipeline.errors import RuntimeUnavailable
 from pipeline.parity.evidence import Evidence
 from pipeline.parity.judge import judge
 from pipeline.runtimes import chromium, firefox, node
 from pipeline.runtimes.worker import Worker
 from pipeline.signature import Signature, TensorSpec
-from pipeline.web_bundle import Written, write
+from pipeline.web_bundle import Written, payload, stock, write
 from pipeline.web_bundle.image import Image, image_of
 from pipeline.web_bundle.pixels import pixels
 
@@ -125,13 +125,12 @@ def test_every_module_passes_the_verdict_that_the_whole_library_passes(made: dic
         assert cell.environment["float_bits"] == 24
 
 
-@pytest.mark.parametrize("name", ["cnn", "lstm"])
-def test_firefox_runs_the_modules_with_the_bits_that_chromium_gives(made: dict[str, Made], name: str) -> None:
+def test_firefox_runs_a_module_with_the_bits_that_chromium_gives(made: dict[str, Made]) -> None:
     try:
         firefox.find_firefox()
     except RuntimeUnavailable as error:
         pytest.skip(str(error))
-    it = made[name]
+    it = made["lstm"]
     entries = runtimes.select(("web-bundle", "web-bundle-firefox"), ("wasm",), ("web",))
     with runtimes.early_start(()) as start:
         cells = judge(it.root, it.written.artifacts, entries, it.evidence, 0, start)
@@ -153,6 +152,62 @@ def test_a_module_holds_a_plan_or_where_there_are_loops_the_executor_of_tfjs(mad
             assert facts["brotli"] < facts["gzip"] < facts["bytes"] == len(code)
             for name in ("eval(", "new Function"):
                 assert name.encode() not in code, (module["module"], name)
+
+
+@pytest.mark.parametrize("name", ["lstm", "several"])
+def test_bytes_and_times_are_measured_beside_the_whole_library(made: dict[str, Made], name: str) -> None:
+    try:
+        stock.sizes()
+    except RuntimeUnavailable as error:
+        pytest.skip(str(error))
+    it = made[name]
+    row = it.evidence.judged.take(np.arange(1))
+    found = payload.measure(it.root, it.written.artifacts, row, {"webgl": "emulated"}, rounds=2)
+    assert found is not None
+    by_backend = {module["backend"]: module for module in found["modules"]}
+    assert set(by_backend) == set(DEVICES)
+    for backend, module in by_backend.items():
+        ours, theirs = (module["bytes"][side] for side in ("isomer", "tf.min.js"))
+        assert ours["brotli"] < ours["gzip"] < ours["raw"] < theirs["raw"]
+        assert module["reason"] == ("emulated" if backend == "webgl" else "")
+        for times in (module["first_ms"], module["later_ms"]):
+            assert {side: len(list_) for side, list_ in times.items()} == (
+                {} if backend == "webgl" else {"isomer": 2, "tf.min.js": 2}
+            )
+        assert all(ms > 0 for list_ in module["first_ms"].values() for ms in list_)
+    assert by_backend["cpu"]["bytes"]["isomer"]["brotli"] < 0.2 * by_backend["cpu"]["bytes"]["tf.min.js"]["brotli"]
+
+
+def test_what_cannot_be_timed_says_why(made: dict[str, Made], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    it = made["mlp"]
+    row = it.evidence.judged.take(np.arange(1))
+    try:
+        stock.sizes()
+    except RuntimeUnavailable as error:
+        pytest.skip(str(error))
+    shutil.copytree(it.root, tmp_path / "bundle")
+    (tmp_path / "bundle" / "web" / "float32" / "weights.bin").write_bytes(b"another")
+    found = payload.measure(tmp_path / "bundle", it.written.artifacts, row, {"webgl": "emulated"}, rounds=1)
+    assert found is not None
+    reasons = {module["backend"]: module["reason"] for module in found["modules"]}
+    assert all("weights.bin" in reasons[backend] for backend in ("cpu", "wasm")), reasons
+    monkeypatch.setenv("ISOMER_CHROMIUM", "/nowhere/chromium")
+    found = payload.measure(it.root, it.written.artifacts, row, {}, rounds=1)
+    assert found is not None
+    assert all("/nowhere/chromium" in module["reason"] for module in found["modules"])
+    monkeypatch.setattr(stock, "DIRECTORY", tmp_path / "empty")
+    found = payload.measure(it.root, it.written.artifacts, row, {}, rounds=1)
+    assert found is not None and set(found) == {"reason"} and "make setup" in found["reason"]
+    assert payload.measure(it.root, (it.artifact,), row, {}) is None
+
+
+def test_only_what_was_found_right_on_real_hardware_is_timed() -> None:
+    def cell(device: str, verdict: Status, **environment: Any) -> Cell:
+        return Cell("web", "float32", "web-bundle", device, device, verdict=verdict, environment=environment)
+
+    soft = cell("webgl", Status.PASS, adapter_is_software=True)
+    found = payload.untimed([cell("cpu", Status.PASS), cell("wasm", Status.FAIL), soft])
+    assert set(found) == {"wasm", "webgl"} and "FAIL" in found["wasm"] and "software" in found["webgl"]
 
 
 def test_the_same_artifact_gives_the_same_bytes(made: dict[str, Made], tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from pipeline.runtimes.web.page import Page, ended
 from pipeline.runtimes.web.reaper import Reaper
 
 _SAID = 5
+_POLL = 100  # milliseconds: seldom enough not to disturb what is timed
 
 
 class ChromiumPage(Page):
@@ -60,6 +61,26 @@ class ChromiumPage(Page):
     @property
     def alive(self) -> bool:
         return bool(self._browser.is_connected())
+
+    def visit(self, address: str, patience: float) -> Any:
+        """What a page of its own, in which nothing is cached, sets as `globalThis.settled`.
+
+        Args:
+            address: of the page.
+            patience: seconds until that must be something.
+
+        Raises:
+            RuntimeError: the page or the browser ended, or it took too long.
+        """
+        try:
+            page = self._blank()
+            page.goto(address, timeout=1000 * patience)
+            page.wait_for_function("() => globalThis.settled", polling=_POLL, timeout=1000 * patience)
+            found = page.evaluate("() => globalThis.settled")
+            page.context.close()
+        except self._error as error:
+            raise ended("Chromium", _first_lines(error), ()) from None
+        return found
 
     def close(self) -> None:
         try:
