@@ -58,7 +58,7 @@ coverage: setup ## Take the whole corpus through isomer and today's converters (
 test: setup $(ARM64) ## Run the tests
 	$(RUN) pytest
 
-soak: setup ## Send the server 100,000 bad requests: none may crash it, hang it, or make it grow
+soak: setup ## Send the server 100,000 bad requests and many that its description allows: none may crash or hang it, or make it grow
 	$(RUN) python tests/serving/soak.py --requests 100000
 
 lint: setup ## Style, types and the walls of the house

@@ -67,7 +67,7 @@ class Node:
         }
         self._channel = None if end is None else Channel(handlers, self._orphaned)
         others = None if self._channel is None else self._others
-        self._operations = Operations(self._models, self._executor, self._metrics, others)
+        self._operations = Operations(settings, self._models, self._executor, self._metrics, others)
         self._security = load_security(settings)
         self._access = None if settings.access_log is None else AccessLog(settings.access_log)
         limits = settings.limits

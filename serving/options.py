@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 
+from serving.rest.description import describe
 from serving.settings import ENGINES, PRECISIONS, Limits, Settings
 
 _EXAMPLES = (
@@ -64,10 +66,22 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--tls-certificate", type=Path, metavar="PEM", help="serve REST and gRPC with TLS")
     add("--tls-key", type=Path, metavar="PEM", help="the certificate's private key")
     add("--token-file", type=Path, metavar="FILE", help="holds the bearer token that requests must carry")
+    add("--openapi", action=_Describe, help="print the REST API as an OpenAPI document, and exit")
     for limit in fields(Limits):
         kind = _positive if limit.name.endswith("seconds") else _whole
         add(f"--max-{limit.name.replace('_', '-')}", type=kind, default=limit.default, help=_HELP[limit.name])
     return parser
+
+
+class _Describe(argparse.Action):
+    """Prints the description of the REST API, and exits."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str) -> None:
+        super().__init__(option_strings, dest, nargs=0, default=argparse.SUPPRESS, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        print(json.dumps(describe(Limits()), indent=2))
+        parser.exit()
 
 
 class _Help(argparse.HelpFormatter):

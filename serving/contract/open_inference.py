@@ -26,8 +26,8 @@ NAME, VERSION, EXTENSIONS = "isomer", "2", ("model_versions",)
 
 _PATH = re.compile(r"/v2/models/([^/]+)(?:/versions/([^/]+))?(?:/(ready|infer))?")
 _MAX_VERSION = 2**63 - 1
-_MAX_RANK = 32
-_TYPES = {
+MAX_RANK = 32
+DATATYPES = {
     "bool": "BOOL",
     "uint8": "UINT8",
     "uint16": "UINT16",
@@ -110,7 +110,7 @@ def metadata(name: str, versions: Sequence[int], platform: str, signature: Signa
         return [
             {
                 "name": s.name,
-                "datatype": _TYPES.get(s.dtype, s.dtype),
+                "datatype": DATATYPES.get(s.dtype, s.dtype),
                 "shape": [-1 if size is None else size for size in s.shape or ()],
             }
             for s in specs
@@ -175,11 +175,11 @@ def _entries(document: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
 
 def _read(entry: dict[str, Any], spec: TensorSpec) -> np.ndarray:
     """One tensor of a request as an array."""
-    name, datatype = spec.name, _TYPES.get(spec.dtype)
+    name, datatype = spec.name, DATATYPES.get(spec.dtype)
     if entry.get("datatype") != datatype:
         raise InvalidArgument(f"Input '{name}' is of datatype {entry.get('datatype')!r}, the model takes {datatype!r}")
     shape = entry.get("shape")
-    if not isinstance(shape, list) or len(shape) > _MAX_RANK or any(type(s) is not int or s < 0 for s in shape):
+    if not isinstance(shape, list) or len(shape) > MAX_RANK or any(type(s) is not int or s < 0 for s in shape):
         raise InvalidArgument(f"Input '{name}' has no shape of non-negative integers")
     if "data" not in entry:
         raise InvalidArgument(f"Input '{name}' has no data")
@@ -192,7 +192,7 @@ def _read(entry: dict[str, Any], spec: TensorSpec) -> np.ndarray:
 def _flatten(data: Any) -> list[Any]:
     """The leaves of nested lists, row by row."""
     flat = data if isinstance(data, list) else [data]
-    for _ in range(_MAX_RANK):
+    for _ in range(MAX_RANK):
         if not any(type(v) is list for v in flat):
             return flat
         if not all(type(v) is list for v in flat):
@@ -214,7 +214,7 @@ def _convert(flat: list[Any], spec: TensorSpec) -> np.ndarray:
         bounds = np.iinfo(spec.dtype)
         if not flat or (bounds.min <= min(flat) and max(flat) <= bounds.max):
             return np.array(flat, dtype=spec.dtype)
-    raise InvalidArgument(f"The data of input '{spec.name}' are not all {_TYPES.get(spec.dtype, spec.dtype)}")
+    raise InvalidArgument(f"The data of input '{spec.name}' are not all {DATATYPES.get(spec.dtype, spec.dtype)}")
 
 
 def _write(name: str, value: np.ndarray) -> str:
@@ -226,7 +226,7 @@ def _write(name: str, value: np.ndarray) -> str:
         data = json.dumps([v.decode("utf-8", "surrogateescape") for v in flat.tolist()], ensure_ascii=False)
     else:
         data = json.dumps(flat.tolist())
-    dtype = _TYPES["string" if value.dtype == object else value.dtype.name]
+    dtype = DATATYPES["string" if value.dtype == object else value.dtype.name]
     head = json.dumps({"name": name, "datatype": dtype, "shape": list(value.shape)}, ensure_ascii=False)
     return f'{head[:-1]}, "data": {data}}}'
 

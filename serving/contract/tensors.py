@@ -22,7 +22,7 @@ from serving.signature import TensorSpec
 _MAX_RANK = 32
 _INT32 = (-(2**31), 2**31 - 1)
 # Bounds of the JSON integers that a type takes; the narrow ones wrap, as they do in TensorFlow Serving.
-_INTEGERS = {
+INTEGERS = {
     "int8": _INT32,
     "int16": _INT32,
     "int32": _INT32,
@@ -31,7 +31,7 @@ _INTEGERS = {
     "uint32": (0, 2**32 - 1),
     "uint64": (0, 2**64 - 1),
 }
-_FLOATS = ("float32", "float64")
+FLOATS = ("float32", "float64")
 _TYPES = {type(None): "Null", dict: "Object", list: "Array", str: "String", int: "Number", float: "Number"}
 
 
@@ -96,14 +96,14 @@ def _bulk(flat: list[Any], spec: TensorSpec) -> np.ndarray | None:
     """Leaves of the right types as a flat array; None if one is not."""
     types = set(map(type, flat))
     dtype = spec.dtype
-    if dtype in _FLOATS:
+    if dtype in FLOATS:
         if not types <= {int, float}:
             return None
         # Through double, also on the way to float: RapidJSON keeps numbers so.
         with np.errstate(over="ignore"):
             return np.array(flat, dtype=np.float64).astype(dtype)
-    if dtype in _INTEGERS:
-        low, high = _INTEGERS[dtype]
+    if dtype in INTEGERS:
+        low, high = INTEGERS[dtype]
         if not types <= {int} or (flat and not (low <= min(flat) and max(flat) <= high)):
             return None
         return np.array(flat, dtype=np.uint64 if dtype == "uint64" else np.int64).astype(dtype)
@@ -144,7 +144,7 @@ def _check(value: Any, spec: TensorSpec) -> None:
         if decode_bytes(value) is None:
             raise InvalidArgument("Unable to base64 decode")
         return
-    known = spec.dtype in (*_FLOATS, *_INTEGERS, "bool", "string")
+    known = spec.dtype in (*FLOATS, *INTEGERS, "bool", "string")
     if not known and not isinstance(value, dict):
         raise Unimplemented(f"Conversion of JSON Value: {echo(value)} to type: {spec.type_name}")
     if _bulk([value], spec) is None:

@@ -115,11 +115,12 @@ class OpenInference:
         return found
 
     def _ready(self, target: Path) -> bool:
-        if target.model not in self._models.by_name:
-            raise NotFound(f"Model '{target.model}' is not available")
+        model = self._models.by_name.get(target.model)
         try:
             self._find(target)
         except NotFound:
+            if model is None or target.version not in (None, *model.versions):
+                raise  # nobody has heard of it
             return False
         return not self._operations.draining
 

@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from serving.inference.executor import Executor
 from serving.lifecycle.model import Models
 from serving.metrics import KIND, Metrics, Snapshot
+from serving.rest import description
 from serving.rest.messages import Request, Response, html
+from serving.settings import Settings
 
 # Whoever restarts and balances has no token.
 FREE = ("/healthz", "/readyz", "/v2/health/live", "/v2/health/ready")
-# TensorFlow Serving's default path, and everybody else's.
-_METRICS = ("/monitoring/prometheus/metrics", "/metrics")
 
 
 class Operations:
@@ -25,16 +26,19 @@ class Operations:
         connections: how many are open; kept by the server.
 
     Args:
+        settings: that the description of the API tells of.
         others: gives what other workers measured; None where there are none.
     """
 
     def __init__(
         self,
+        settings: Settings,
         models: Models,
         executor: Executor,
         metrics: Metrics,
         others: Callable[[], Awaitable[list[Snapshot]]] | None = None,
     ) -> None:
+        self._settings = settings
         self._models = models
         self._executor = executor
         self._metrics = metrics
@@ -45,7 +49,11 @@ class Operations:
 
     def answer(self, request: Request, reply: Callable[[Response], None]) -> None:
         """Answer, now or later; 404 for any other path."""
-        if self._others is not None and request.method == "GET" and request.path.partition("?")[0] in _METRICS:
+        if (
+            self._others is not None
+            and request.method == "GET"
+            and request.path.partition("?")[0] in description.METRICS
+        ):
             task = asyncio.get_running_loop().create_task(self._gather(self._others, reply))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
@@ -71,10 +79,17 @@ class Operations:
             reasons = self.unready()
             body = {"status": "not ready", "reasons": reasons} if reasons else {"status": "ready"}
             return Response(503 if reasons else 200, json.dumps(body).encode() + b"\n")
-        if path in _METRICS:
+        if path in description.METRICS:
             self.measure()
             return Response(200, self._metrics.page(), KIND)
+        if path == description.PATH:
+            return Response(200, json.dumps(self._describe()).encode())
         return html(404)
+
+    def _describe(self) -> dict[str, Any]:
+        newest = [model.available[0].servable for model in self._models.by_name.values() if model.available]
+        guarded = self._settings.token_file is not None
+        return description.describe(self._settings.limits, [s for s in newest if s is not None], guarded)
 
     def unready(self) -> list[str]:
         """Why the server should get no traffic; empty when it should."""

@@ -1,4 +1,5 @@
-"""`make soak`: at least 100,000 bad requests to a live server. None may crash it, hang it, or make it grow.
+"""`make soak`: at least 100,000 bad requests to a live server. None may crash it, hang it, or make it grow. After them
+come those that schemathesis makes of its OpenAPI description, some hundred for each path.
 
 python tests/serving/soak.py --requests 100000 --seed 0
 """
@@ -20,6 +21,7 @@ from pathlib import Path
 sys.path[:0] = [str(Path(__file__).resolve().parents[2]), str(Path(__file__).resolve().parent)]
 
 import foreign  # noqa: E402
+from described import described, hold  # noqa: E402
 from live import Live, serving  # noqa: E402
 
 _MODELS = ("half_plus_two", "echo_float", "echo_string", "echo_int64", "echo_bool", "pair", "matrix", "total", "none")
@@ -50,7 +52,12 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as place:
         foreign.write(Path(place))
         with serving(Path(place), "--no-gate", "--max-body", "100000", "--max-rows", "1000") as live:
-            return 0 if soak(live, chance, given.requests) and live.stop() == 0 else 1
+            if not (soak(live, chance, given.requests) and live.stop() == 0):
+                return 1
+    with described() as live:
+        done = hold(live, given.seed, max(given.requests // 500, 1), "coverage,fuzzing,stateful")
+        print(done.stdout if done.returncode else done.stdout[done.stdout.rfind("Test cases:") :])
+        return done.returncode or live.stop()
 
 
 def soak(live: Live, chance: random.Random, requests: int) -> bool:

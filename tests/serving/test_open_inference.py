@@ -40,7 +40,7 @@ def test_the_server_and_its_health(contract: Live) -> None:
     assert contract.get("/v2/health/live").json == {"live": True}
     assert contract.get("/v2/health/ready").json == {"ready": True}
     assert contract.get(f"{HALF}/ready").json == {"name": "half_plus_two", "ready": True}
-    assert contract.get(f"{HALF}/versions/1/ready").status == 503
+    assert contract.get(f"{HALF}/versions/1/ready").status == 404
     assert contract.get("/v2/models/none/ready").status == 404
 
 
