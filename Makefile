@@ -5,11 +5,12 @@ MODELS := softmax mlp cnn lstm vit perceptron xor rings spirals loan tabular hou
 UV := $(shell command -v uv 2>/dev/null || echo .tools/uv/bin/uv)
 RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
-ARM64 := .tools/arm64/arm64.json
+EMULATED := $(patsubst %,.tools/emulated/%/machine.json,arm64 armhf armhf-tflite riscv64)
+DEVICE_RUNTIMES := litert-arm64,onnxruntime-arm64,tflite-armhf,onnxruntime-armhf,onnxruntime-riscv64
 PAGE := serving/page/dist/index.html
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup flex arm64 device-check gpu-check train export validate serve bench coverage test soak lint format clean help
+.PHONY: main all setup flex emulated arm64 device-check gpu-check train export validate serve bench coverage test soak lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -24,15 +25,18 @@ flex: $(filter .tools/%,$(UV))
 	$(UV) venv --quiet --clear --python '>=3.11,<3.13' .tools/flex
 	$(UV) pip install --quiet --python .tools/flex/bin/python --no-deps --require-hashes -r tools/flex.txt
 
-arm64: $(SETUP) ## Install what runs the runtimes' ARM64 wheels on emulated processors (Debian's packages, 240 MB)
-	$(RUN) python tools/setup_arm64.py "$(UV)"
+emulated: $(SETUP) ## Install what runs runtimes on emulated ARM and RISC-V processors (Debian's packages, 570 MB)
+	$(RUN) python tools/setup_emulated.py --uv "$(UV)"
 
-# Tests take it along where packages can be had, and say so where not.
-$(ARM64): tools/setup_arm64.py tools/arm64.txt | $(SETUP)
-	$(RUN) python tools/setup_arm64.py "$(UV)" --if-possible
+arm64: $(SETUP) ## The same for ARM64 alone (240 MB)
+	$(RUN) python tools/setup_emulated.py --uv "$(UV)" arm64
 
-device-check: setup $(ARM64) ## MODEL's latest bundle on emulated ARM64 processors (Raspberry Pi 3, 4 and 5)
-	$(RUN) isomer validate exports/$(MODEL) --runtime litert-arm64,onnxruntime-arm64
+# Tests take them along where packages can be had, and say so where not.
+.tools/emulated/%/machine.json: tools/setup_emulated.py tools/arm64.txt tools/armhf.txt | $(SETUP)
+	$(RUN) python tools/setup_emulated.py --uv "$(UV)" --if-possible $*
+
+device-check: setup $(EMULATED) ## MODEL's latest bundle on emulated processors: Raspberry Pi 2 to 5, and RISC-V
+	$(RUN) isomer validate exports/$(MODEL) --runtime $(DEVICE_RUNTIMES)
 
 gpu-check: setup ## MODEL's latest bundle on this machine's NVIDIA GPU, with TF32 off and on
 	$(RUN) isomer validate exports/$(MODEL) --runtime tensorflow,onnxruntime --device gpu,gpu-tf32
@@ -55,7 +59,7 @@ bench: setup ## Compare with what people use today, as ratios
 coverage: setup ## Take the whole corpus through isomer and today's converters (hours); writes docs/coverage.md
 	$(UV) run --frozen --group coverage python -m benchmarks.coverage
 
-test: setup $(ARM64) ## Run the tests
+test: setup $(EMULATED) ## Run the tests
 	$(RUN) pytest
 
 soak: setup ## Send the server 100,000 bad requests and many that its description allows: none may crash or hang it, or make it grow

@@ -10,8 +10,8 @@ from importlib import import_module
 from pipeline.artifact import Artifact
 from pipeline.errors import UsageError
 from pipeline.precisions import FLOAT32, PRECISIONS
-from pipeline.runtimes import emulated
 from pipeline.runtimes.base import Runtime
+from pipeline.runtimes.emulated import ARM64, ARMHF, ARMHF_TFLITE, RISCV64, Machine
 from pipeline.runtimes.worker import Worker
 
 # Where a reduced precision is optional, a sample shows that the runtime computes what the file says.
@@ -21,6 +21,8 @@ _FIXED = ("int8", "int8-io", "int16x8")
 _THOROUGH = ("webgl_f16", "webgpu")
 # JavaScript gives a model its inputs as floats.
 _FLOAT_IO = tuple(p.name for p in PRECISIONS if p.name not in ("int8-io", "int16x8"))
+# TensorFlow Lite 2.14 has other kernels for 16-bit activations, which no answers of today's can be held against.
+_OF_2023 = tuple(p.name for p in PRECISIONS if p.name != "int16x8")
 
 
 @dataclass(frozen=True)
@@ -116,11 +118,23 @@ def _in_browsers(
     )
 
 
-def _emulated(name: str, module: str, format: str) -> tuple[RuntimeEntry, ...]:
+def _emulated(
+    name: str, module: str, format: str, machine: Machine, precisions: tuple[str, ...] = ()
+) -> tuple[RuntimeEntry, ...]:
     """A row for each processor."""
     return tuple(
-        RuntimeEntry(name, module, format, cpu, required=False, sample=100, on_request=True, emulated=True)
-        for cpu in emulated.CPUS
+        RuntimeEntry(
+            name,
+            module,
+            format,
+            cpu,
+            required=False,
+            sample=100,
+            on_request=True,
+            emulated=True,
+            precisions=precisions,
+        )
+        for cpu in machine.processors
     )
 
 
@@ -159,8 +173,11 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers("tfjs-firefox", "pipeline.runtimes.tfjs_firefox", "tfjs", wasm=0, webgl=100, webgpu=20),
     *_in_browsers("onnxruntime-firefox", "pipeline.runtimes.onnxruntime_firefox", "onnx", wasm=0, webgpu=20),
     *_in_browsers("litert-firefox", "pipeline.runtimes.litert_firefox", "tflite", wasm=0, webgpu=20, static=True),
-    *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite"),
-    *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx"),
+    *_emulated("litert-arm64", "pipeline.runtimes.emulated_litert", "tflite", ARM64),
+    *_emulated("onnxruntime-arm64", "pipeline.runtimes.emulated_onnxruntime", "onnx", ARM64),
+    *_emulated("tflite-armhf", "pipeline.runtimes.emulated_tflite", "tflite", ARMHF_TFLITE, _OF_2023),
+    *_emulated("onnxruntime-armhf", "pipeline.runtimes.emulated_onnxruntime", "onnx", ARMHF),
+    *_emulated("onnxruntime-riscv64", "pipeline.runtimes.emulated_onnxruntime", "onnx", RISCV64),
     RuntimeEntry(
         "tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu-tf32", required=False, on_request=True
     ),

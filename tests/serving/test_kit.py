@@ -21,7 +21,7 @@ from pipeline.devices import report
 from pipeline.errors import BundleError, UsageError
 from pipeline.kit import assemble
 from pipeline.parity.evidence import Evidence, compare
-from pipeline.runtimes import emulated
+from pipeline.runtimes.emulated import ARM64, HEADERS
 from serving.kit import check
 
 Outputs = dict[str, np.ndarray]
@@ -140,9 +140,9 @@ def test_latency_has_its_spread(kit: Path) -> None:
         assert times["calls"] == 20
 
 
-@pytest.mark.skipif(not emulated.installed(), reason="no ARM64 user space here: run `make arm64`")
+@pytest.mark.skipif(not ARM64.installed, reason="no ARM64 user space here: run `make arm64`")
 def test_it_passes_on_arm64(kit: Path, tiny_bundle: Path) -> None:
-    python = emulated.python("cortex-a72")
+    python = ARM64.python("cortex-a72")
     assert python is not None
     done = run(kit, "--name", "pi4", python=python)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -162,7 +162,7 @@ def build(kit: Path, compiler: str, site: Path) -> Path:
     if shutil.which(compiler) is None:
         pytest.skip(f"no {compiler} here")
     out = kit / "built"
-    variables = {"CC": compiler, "SITE": str(site), "OUT": str(out), "ORT_INCLUDE": str(emulated.HEADERS)}
+    variables = {"CC": compiler, "SITE": str(site), "OUT": str(out), "ORT_INCLUDE": str(HEADERS)}
     done = subprocess.run(
         ["sh", str(kit / "c" / "build.sh")], capture_output=True, text=True, env={**os.environ, **variables}
     )
@@ -179,12 +179,12 @@ def spoil(kit: Path) -> None:
 @pytest.mark.parametrize("program", PROGRAMS)
 @pytest.mark.parametrize("prefix", [None, "cortex-a76"])
 def test_programs_in_c_classify_and_judge(kit: Path, program: str, prefix: str | None) -> None:
-    if (prefix or program == PROGRAMS[1]) and not emulated.installed():
+    if (prefix or program == PROGRAMS[1]) and not ARM64.installed:
         pytest.skip("no ARM64 user space, nor ONNX Runtime's header, here: run `make arm64`")
     here = Path(importlib.util.find_spec("onnxruntime").origin).parents[1]  # type: ignore[union-attr, arg-type]
-    compiler, site = ("aarch64-linux-gnu-gcc", emulated.SITE) if prefix else ("cc", here)
+    compiler, site = ("aarch64-linux-gnu-gcc", ARM64.site) if prefix else ("cc", here)
     built = build(kit, compiler, site)
-    command = [*(emulated.emulator(prefix) if prefix else ()), str(built / program), str(kit)]
+    command = [*(ARM64.emulator(prefix) if prefix else ()), str(built / program), str(kit)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr
     rows = len(np.load(kit / "golden" / "input-0.npy"))
