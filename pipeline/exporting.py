@@ -137,29 +137,28 @@ def export(
         # Executing a graph leaves Python alone, and the converters are all Python: the two share the cores well.
         with ThreadPoolExecutor(1) as executor:
             answers = executor.submit(gather, captured, judged)
-            artifacts, refusals = _write(captured, writers, root, source.name, observer, allow_flex)
-            _require(format, runtime, device, artifacts, refusals)
-            base = list(artifacts)
+            base, refusals = _write(captured, writers, root, source.name, observer, allow_flex)
+            _require(format, runtime, device, base, refusals)
             for refusal in refusals:
                 observer.notice(f"{refusal.format} is UNSUPPORTED: {refusal.reason}")
             observer.stage(source.name, "computing the exact answers")
             evidence = answers.result()
         if samples is None and reducing.is_calibrated(plan):
             samples = calibration.draw(loaded, whole, parts, judged, seed)
-        smaller, refused = reducing.write(plan, root, base, samples, observer, source.name)
-        artifacts, refusals = [*base, *smaller], [*refusals, *refused]
         rows = np.union1d(golden.choose(evidence), reduced.choose(evidence, seed))
-        expected = reducing.expect(root, captured, smaller, base, evidence, rows, samples)
+        smaller = reducing.reduce(plan, root, captured, base, evidence, rows, samples, observer, source.name)
+        refusals = [*refusals, *smaller.refusals]
         checks = [check_capture(captured, subject, evidence), *check_artifacts(root, captured, base, evidence)]
-        checks += reducing.check(root, captured, smaller, base)
+        checks += smaller.checks
         checks += [] if samples is None else [calibration.check(samples, judged)]
         if parts is not None:
             preprocessing.write(parts, root)
             checks += preprocessing.check(parts, root, raw, evidence)
         observer.stage(source.name, "writing the web bundle")
+        artifacts = [*base, *smaller.artifacts]
         web = write_all(root, source.name, captured, artifacts, entries, evidence, loaded.dataset)
         artifacts += web.artifacts
-        expected |= expected_of(web.artifacts, expected)
+        expected = smaller.expected | expected_of(web.artifacts, smaller.expected)
         observer.stage(source.name, "running the cells")
         other = partial(judge_reduced, expected=expected, gate=gate)
         cells = judge(root, artifacts, entries, evidence, seed, start, observer.cell, other)

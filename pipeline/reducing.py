@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +31,50 @@ def is_calibrated(plan: Plan) -> bool:
     return any(named(name).calibrated for names in plan.values() for name in names)
 
 
-def write(
+@dataclass(frozen=True)
+class Reduction:
+    """What a plan came to.
+
+    Attributes:
+        artifacts: what was written.
+        refusals: formats that cannot be had at a precision.
+        checks: of each file's signature, operations and weights.
+        expected: by artifact label, what a runtime must answer.
+    """
+
+    artifacts: list[Artifact]
+    refusals: list[Refusal]
+    checks: list[Check]
+    expected: dict[str, Reduced]
+
+
+def reduce(
+    plan: Plan,
+    root: Path,
+    captured: Capture,
+    base: Sequence[Artifact],
+    evidence: Evidence,
+    rows: np.ndarray,
+    calibration: Calibration | None,
+    observer: Observer,
+    model: str,
+) -> Reduction:
+    """Write the precisions of a plan below `root`, each from the float32 artifact of its format, and examine them.
+
+    Args:
+        base: the float32 artifacts.
+        rows: places of the judged rows that runtimes must answer, ascending.
+        calibration: for precisions that fix ranges of activations.
+
+    Raises:
+        ModelError: a precision that no format can be written at.
+    """
+    artifacts, refusals = _write_all(plan, root, base, calibration, observer, model)
+    checks, expected = _examine(root, captured, artifacts, base, evidence, rows, calibration)
+    return Reduction(artifacts, refusals, checks, expected)
+
+
+def _write_all(
     plan: Plan,
     root: Path,
     base: Sequence[Artifact],
@@ -39,11 +82,6 @@ def write(
     observer: Observer,
     model: str,
 ) -> tuple[list[Artifact], list[Refusal]]:
-    """Write the precisions of a plan below `root`, each from the float32 artifact of its format.
-
-    Raises:
-        ModelError: a precision that no format can be written at.
-    """
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for entry in formats.FORMATS:
@@ -85,21 +123,7 @@ def _write(
     return [module.write(artifact, root, precision, samples) for artifact in chosen]
 
 
-def check(root: Path, captured: Capture, artifacts: Sequence[Artifact], base: Sequence[Artifact]) -> list[Check]:
-    """Signature, operations and weights of each file of reduced precision below `root`."""
-    checks = []
-    for artifact in artifacts:
-        entry, own = _entry(artifact), _base(artifact, base)
-        module, quantizer = entry.load(), entry.load_quantizer()
-        operators = module.operators(artifact.locate(root))
-        held, whole = quantizer.stored(artifact.locate(root)), quantizer.stored(own.locate(root))
-        checks.append(contract.check_signature(artifact, captured.signature))
-        checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
-        checks.append(stored_weights.check_stored(artifact.label, whole, held))
-    return checks
-
-
-def expect(
+def _examine(
     root: Path,
     captured: Capture,
     artifacts: Sequence[Artifact],
@@ -107,25 +131,26 @@ def expect(
     evidence: Evidence,
     rows: np.ndarray,
     calibration: Calibration | None,
-) -> dict[str, Reduced]:
-    """By artifact label, what a runtime must answer.
-
-    Args:
-        rows: places of the judged rows to answer, ascending.
-    """
-    found: dict[str, Reduced] = {}
+) -> tuple[list[Check], dict[str, Reduced]]:
+    """Signature, operations and weights of each file; and by artifact label, what a runtime must answer."""
+    checks: list[Check] = []
+    expected: dict[str, Reduced] = {}
     answered: dict[tuple[object, ...], Reduced] = {}  # variants hold the same weights
     samples = None if calibration is None else calibration.tensors
     for artifact in artifacts:
-        quantizer, own = _entry(artifact).load_quantizer(), _base(artifact, base)
-        held, whole = quantizer.stored(artifact.locate(root)), quantizer.stored(own.locate(root))
+        entry, path = _entry(artifact), artifact.locate(root)
+        module, quantizer = entry.load(), entry.load_quantizer()
+        operators = module.operators(path)
+        held, whole = quantizer.stored(path), quantizer.stored(_base(artifact, base).locate(root))
+        checks.append(contract.check_signature(artifact, captured.signature))
+        checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
+        checks.append(stored_weights.check_stored(artifact.label, whole, held))
         key = (artifact.format, reduced.arithmetic(artifact.format, artifact.precision), stored_weights.identity(held))
         if key not in answered:
             legal = legalize(captured, artifact.format)
             answered[key] = reduced.expect(captured, legal, artifact, whole, held, evidence, rows, samples)
-        steps = quantizer.quanta(artifact.locate(root))
-        found[artifact.label] = replace(answered[key], quanta=steps, answers={})
-    return found
+        expected[artifact.label] = replace(answered[key], quanta=quantizer.quanta(path), answers={})
+    return checks, expected
 
 
 def _entry(artifact: Artifact) -> FormatEntry:
