@@ -15,6 +15,7 @@ from pipeline.artifact import Artifact
 from pipeline.errors import LegalizationError, Obstacle, first_line
 from pipeline.formats.onnx import graphs, signature
 from pipeline.formats.quantized import Samples, Stored, beside, dequantized, too_few
+from pipeline.normalizations import Operation, normalizations
 
 # What the dynamic scheme of the standard has operations for; ONNX Runtime's own LSTM is no standard operation.
 _DYNAMIC = ["MatMul", "Gemm", "Conv"]
@@ -113,9 +114,18 @@ def _quantize(source: Path, scratch: Path, precision: str, samples: Samples | No
             quant_format=quantization.QuantFormat.QDQ,
             activation_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
+            nodes_to_exclude=sorted(normalizations(_operations(onnx.load(str(source))))),
             **whole,
         )
     return onnx.load(str(target))
+
+
+def _operations(model: Any) -> list[Operation]:
+    held = {i.name for i in model.graph.initializer}
+    return [
+        Operation(node.name, node.op_type, tuple(i for i in node.input if i and i not in held), tuple(node.output))
+        for node in model.graph.node
+    ]
 
 
 class _Reader:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -13,6 +14,7 @@ from pipeline.artifact import Artifact
 from pipeline.errors import LegalizationError, Obstacle, first_line
 from pipeline.formats.quantized import Samples, Stored, beside, dequantized, too_few
 from pipeline.formats.tflite import model_of, operators, parsed, signature
+from pipeline.normalizations import Operation, normalizations
 from pipeline.precisions import named
 from pipeline.signature import DEFAULT_SIGNATURE
 
@@ -66,13 +68,13 @@ def stored(path: Path) -> dict[str, Stored]:
     for place, graph in enumerate(model.subgraphs):
         for tensor in graph.tensors:
             data = model.buffers[tensor.buffer].data
-            if data is None or not len(data):
+            if not _length(data):
                 continue
             kind = kinds[tensor.type]
             shape = tuple(tensor.shape) if tensor.shape is not None and len(tensor.shape) else ()
             entry = _entry(np.asarray(data, np.uint8).tobytes(), kind, shape, tensor.quantization)
             if entry is not None:
-                name = tensor.name.decode() if isinstance(tensor.name, bytes) else str(tensor.name)
+                name = _text(tensor.name)
                 found[f"{name}#{place}" if place else name] = entry
     return found
 
@@ -91,7 +93,7 @@ def quanta(path: Path) -> dict[str, float]:
         if _step(graph.tensors[place]) is None and place in makers and len(makers[place].inputs) == 1:
             place = int(makers[place].inputs[0])  # what a DEQUANTIZE widens
         if (step := _step(graph.tensors[place])) is not None:
-            found[member.name.decode() if isinstance(member.name, bytes) else str(member.name)] = step
+            found[_text(member.name)] = step
     return found
 
 
@@ -140,8 +142,44 @@ def _quantize(source: Path, precision: str, samples: Samples | None, static: boo
     if precision in ("int8", "int16x8"):
         for operation in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
             made.update_quantization_recipe(regex=".*", operation_name=operation, algorithm_key="no_quantize")
+    if samples is not None:
+        for name in sorted(normalizations(_operations(source))):
+            made.update_quantization_recipe(
+                regex=f"^{re.escape(name)};$",
+                operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
+                algorithm_key="no_quantize",
+            )
     ranges = None if samples is None else _ranges(made, samples, static)
     return bytes(made.quantize(ranges).quantized_model)
+
+
+def _operations(path: Path) -> list[Operation]:
+    """The main graph's, by the names of their first results."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    model = model_of(path)
+    graph = model.subgraphs[0]
+    codes = [kinds[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
+    held = {k for k, t in enumerate(graph.tensors) if _length(model.buffers[t.buffer].data)}
+    return [
+        Operation(
+            _text(graph.tensors[op.outputs[0]].name),
+            codes[op.opcodeIndex],
+            tuple(str(k) for k in op.inputs if k >= 0 and k not in held),
+            tuple(str(k) for k in op.outputs),
+        )
+        for op in graph.operators
+        if len(op.outputs)
+    ]
+
+
+def _length(data: Any) -> int:
+    return 0 if data is None else len(data)
+
+
+def _text(name: Any) -> str:
+    return name.decode() if isinstance(name, bytes) else str(name)
 
 
 def _ranges(made: Any, samples: Samples, static: bool) -> dict[str, Any]:

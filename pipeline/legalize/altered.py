@@ -23,6 +23,7 @@ from pipeline.legalize.emit import promote
 from pipeline.legalize.registry import ORACLE
 from pipeline.legalize.rewriter import Rewriter
 from pipeline.legalize.store import Store
+from pipeline.normalizations import Operation, normalizations
 
 # Whose result is a value that it was given.
 _MOVED = (
@@ -98,6 +99,8 @@ class _Altered(Rewriter):
         self.results: list[Any] = []
         self.least: list[tuple[float, float]] = []
         self._coarser = coarser
+        fixed = coarser is not None and coarser.where is Where.RESULTS and coarser.bits > 0
+        self._floats = _normalizations(captured.traced.graph) if fixed else frozenset()
 
     def _rewrite(self, op: Any, inputs: list[Any]) -> list[Any]:
         if self._coarser is None:
@@ -109,6 +112,8 @@ class _Altered(Rewriter):
         if op.type in _PRODUCTS:
             inputs = [self._round(t) if self._given(t) else t for t in inputs]
         results = super()._rewrite(op, inputs)
+        if op.name in self._floats and all(u.name in self._floats for t in op.outputs for u in t.consumers()):
+            return results
         return results if op.type in _MOVES else [self._round(t, _FIXED.get(op.type, (0.0, 0.0))) for t in results]
 
     def _weighs(self, tensor: Any) -> bool:
@@ -151,6 +156,21 @@ class _Unrounded(Coarser):
         return tensor
 
 
+def _normalizations(graph: Any) -> frozenset[str]:
+    """Names of the operations that stay floats in files of whole numbers."""
+
+    def origin(tensor: Any) -> Any:
+        while tensor.op.type == "Identity":
+            tensor = tensor.op.inputs[0]
+        return tensor
+
+    def read(op: Any) -> tuple[str, ...]:
+        return tuple(t.name for t in map(origin, op.inputs) if t.op.type != "Const")
+
+    known = [op for op in graph.get_operations() if op.type not in ("Const", "Identity")]
+    return normalizations([Operation(op.name, op.type, read(op), tuple(t.name for t in op.outputs)) for op in known])
+
+
 Rows = Mapping[str, np.ndarray]
 
 
@@ -180,7 +200,7 @@ def observe(
     Raises:
         ValueError: as `altered`; or there is a loop, whose results differ from step to step.
     """
-    function = _function(capture, legal, values, _Unrounded(Where.RESULTS), _extremes)
+    function = _function(capture, legal, values, _Unrounded(Where.RESULTS, bits=8), _extremes)
     found = function(rows)
     return tuple(zip(found["low"].tolist(), found["high"].tolist(), strict=True))
 

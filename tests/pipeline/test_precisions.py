@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
 
@@ -78,6 +79,19 @@ def build():
     keras.utils.set_random_seed(2)
     x = keras.Input((520,), name="features")
     return keras.Model(x, layers.Dense(10, activation="softmax")(layers.Dense(520, activation="relu")(x)))
+"""
+
+
+_NORMALIZED = """
+import keras
+from keras import layers
+
+
+def build():
+    keras.utils.set_random_seed(4)
+    x = keras.Input((12,), name="features")
+    y = layers.LayerNormalization()(layers.Dense(24, activation="gelu")(x))
+    return keras.Model(x, layers.Dense(3)(y))
 """
 
 
@@ -215,6 +229,37 @@ def test_weights_of_more_than_a_quarter_of_a_megabyte(tmp_path: Path) -> None:
         model = schema.Model.GetRootAs(content, 0)
         inside = sum(model.Buffers(k).DataLength() for k in range(model.BuffersLength()))
         assert inside > 256 * 1024
+
+
+def test_a_normalization_stays_in_floats_where_all_else_is_whole_numbers(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(_NORMALIZED)
+    made = export(
+        f"{tmp_path / 'net.py'}:build",
+        precision=("int8", "int16x8"),
+        format=("tflite", "onnx"),
+        runtime=("litert", "onnxruntime"),
+        gate=0.95,
+        output=tmp_path / "exports",
+    )
+    assert made.status is Status.PASS
+    for precision in ("int8", "int16x8"):
+        held = tflite.model_of(_artifact(made, "tflite", precision).locate(made.bundle)).subgraphs[0]
+        kinds = {
+            kind: {held.tensors[op.outputs[0]].type for op in held.operators if op.opcodeIndex == index}
+            for index, kind in enumerate(_kinds(made, precision))
+        }
+        assert kinds["RSQRT"] == kinds["MEAN"] == {schema.TensorType.FLOAT32}
+        assert schema.TensorType.FLOAT32 not in kinds["FULLY_CONNECTED"]
+    whole = onnx.load(str(_artifact(made, "onnx", "int8").locate(made.bundle)))
+    rounded = {node.input[0] for node in whole.graph.node if node.op_type == "QuantizeLinear"}
+    statistics = {node.output[0] for node in whole.graph.node if node.op_type in ("ReduceMean", "Sqrt", "Reciprocal")}
+    assert len(statistics) == 4 and not statistics & rounded
+
+
+def _kinds(outcome: Outcome, precision: str) -> list[str]:
+    names = {v: k for k, v in vars(schema.BuiltinOperator).items() if isinstance(v, int)}
+    model = tflite.model_of(_artifact(outcome, "tflite", precision).locate(outcome.bundle))
+    return [names[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
 
 
 def _doubled_scale(model: object, tensor: object) -> None:
