@@ -35,6 +35,22 @@ def configure(worker: int | None = None) -> None:
     _LOGGER.propagate = False
 
 
+def adopt(library: str, event: str) -> None:
+    """Tell a library's own warnings as events of that name."""
+    logger = logging.getLogger(library)
+    logger.handlers[:] = [_Adopted(event)]
+    logger.propagate = False
+
+
+class _Adopted(logging.Handler):
+    def __init__(self, event: str) -> None:
+        super().__init__(logging.WARNING)
+        self._event = event
+
+    def emit(self, record: logging.LogRecord) -> None:
+        warning(self._event, reason=record.getMessage())
+
+
 def info(event: str, **fields: Any) -> None:
     """Something expected happened."""
     _LOGGER.info(event, extra={"fields": fields})

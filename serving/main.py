@@ -16,6 +16,7 @@ from serving.node import Node
 from serving.security import load as load_security
 from serving.settings import ENGINES, PRECISIONS, Settings
 from serving.supervisor import Supervisor
+from serving.tracing import require as require_tracing
 from serving.web.shell import Shell
 
 
@@ -74,5 +75,7 @@ def _check(settings: Settings) -> None:
             f"There is no directory '{settings.root}'.", "Export a model first, such as `isomer export cnn`."
         )
     load_security(settings)
+    if settings.traces is not None:
+        require_tracing()
     if settings.web:
         Shell()

@@ -29,6 +29,7 @@ from serving.rest.server import Server
 from serving.rpc.services import Services
 from serving.security import load as load_security
 from serving.settings import Settings
+from serving.tracing import Tracer
 from serving.web.app import Web
 
 if TYPE_CHECKING:
@@ -70,6 +71,7 @@ class Node:
         self._operations = Operations(settings, self._models, self._executor, self._metrics, others)
         self._security = load_security(settings)
         self._access = None if settings.access_log is None else AccessLog(settings.access_log)
+        self._tracer = None if settings.traces is None else Tracer(settings.traces)
         limits = settings.limits
         self._web = Web(self._models) if settings.web else None
         app = App(
@@ -80,6 +82,7 @@ class Node:
             self._operations,
             self._security,
             self._access,
+            self._tracer,
             self._web,
         )
         self._rest = Server(settings, app, self._operations, self._security)
@@ -120,6 +123,8 @@ class Node:
             self._web.close()
         if self._access is not None:
             self._access.flush()
+        if self._tracer is not None:
+            await asyncio.to_thread(self._tracer.close)
         if self._channel is not None:
             self._channel.close()
         log.info("stopped", drained=drained)
@@ -132,7 +137,7 @@ class Node:
             # Here, since importing gRPC takes a tenth of a second.
             from serving.rpc.server import RpcServer
 
-            self._rpc = await RpcServer.start(s, self._services, self._security, self._access)
+            self._rpc = await RpcServer.start(s, self._services, self._security, self._access, self._tracer)
         log.info(
             "listening",
             address=address,

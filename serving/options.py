@@ -63,6 +63,7 @@ def _parser(program: str) -> argparse.ArgumentParser:
     add("--drain-delay", type=_seconds, default=Settings.drain_delay, help="seconds from unready to closing the port")
     add("--drain-seconds", type=_seconds, default=Settings.drain_seconds, help="for requests in flight to finish")
     add("--access-log", metavar="FILE", help="one JSON line for each request; - is standard output")
+    add("--traces", metavar="URL", help="send OpenTelemetry traces to this collector, by OTLP over HTTP")
     add("--tls-certificate", type=Path, metavar="PEM", help="serve REST and gRPC with TLS")
     add("--tls-key", type=Path, metavar="PEM", help="the certificate's private key")
     add("--token-file", type=Path, metavar="FILE", help="holds the bearer token that requests must carry")

@@ -59,6 +59,7 @@ class Settings:
         drain_seconds: that requests in flight get to finish after that.
         access_log: a file for one line for each request; "-" is standard output.
         tls_certificate, tls_key: PEM files; both, or neither.
+        traces: URL of a collector that gets OpenTelemetry traces; None for none.
         token_file: holds the token that requests must carry; health and readiness are free.
     """
 
@@ -81,5 +82,6 @@ class Settings:
     access_log: str | None = None
     tls_certificate: Path | None = None
     tls_key: Path | None = None
+    traces: str | None = None
     token_file: Path | None = None
     limits: Limits = field(default_factory=Limits)

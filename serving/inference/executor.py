@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,7 @@ from serving.inference.job import Job, Promise
 from serving.lifecycle.loading import Servable
 from serving.metrics import Metrics
 from serving.settings import Limits
+from serving.tracing import CURRENT, Trace
 
 # What takes longer than this, by the average so far, goes to a thread: a hop costs about 0.1 ms, and while the
 # event loop computes nobody else is answered.
@@ -49,6 +51,8 @@ class Executor:
             ResourceExhausted: too many wait already.
         """
         lane = servable.lane
+        if job.trace is not None:
+            job.trace.queued = time.perf_counter()
         if job.signature.name in servable.batchable:
             job.alike()
         quick = job.rows * servable.row_seconds <= _INLINE_SECONDS
@@ -73,11 +77,16 @@ class Executor:
         self._admit()
         servable.users += 1
         self._late.add(promise)
+        if (trace := CURRENT.get()) is not None:
+            trace.queued = time.perf_counter()
 
         def timely() -> Any:
+            if trace is not None:
+                trace.taken = time.perf_counter()
             return _too_late() if promise.late else work()
 
-        future = asyncio.get_running_loop().run_in_executor(self._pool, _guarded, timely)
+        # With its context, in which the job finds its trace.
+        future = asyncio.get_running_loop().run_in_executor(self._pool, copy_context().run, _guarded, timely)
 
         def done(finished: asyncio.Future[Any]) -> None:
             self._left(servable)
@@ -98,6 +107,8 @@ class Executor:
         seconds = time.perf_counter() - began
         servable.observe(seconds, job.rows)
         self._metrics.ran(servable, job.api, seconds, job.rows)
+        if job.trace is not None:
+            _tell(job.trace, servable, began, seconds, 1, job.rows)
         return job.finish(outputs)
 
     async def watch(self) -> None:
@@ -203,8 +214,25 @@ class Executor:
         results = []
         for job, own in zip(group, outputs, strict=True):
             self._metrics.ran(servable, job.api, seconds, job.rows)
+            if job.trace is not None:
+                _tell(job.trace, servable, began, seconds, len(group), rows)
             results.append(_guarded(partial(job.finish, own)))
         return results
+
+
+def _tell(trace: Trace, servable: Servable, began: float, seconds: float, requests: int, rows: int) -> None:
+    """What a trace says of an engine's call."""
+    trace.ran(
+        began,
+        seconds,
+        **{
+            "isomer.model": servable.model,
+            "isomer.version": servable.version,
+            "isomer.engine": servable.engine.label,
+            "isomer.batch.requests": requests,
+            "isomer.batch.rows": rows,
+        },
+    )
 
 
 def _too_late() -> ServingError:

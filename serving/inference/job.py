@@ -12,6 +12,7 @@ import numpy as np
 from serving.errors import ServingError
 from serving.inference.batches import likeness
 from serving.signature import Signature
+from serving.tracing import CURRENT
 
 # What a request gets: what its `finish` returned, or an error.
 Reply = Callable[[Any], None]
@@ -51,9 +52,10 @@ class Job(Promise):
         finish: outputs to the answer; runs where the engine ran, and may raise ServingError.
         api: Predict, Classify, Regress or MultiInference, for metrics.
         likeness: jobs of equal likeness may run together; None: with no other.
+        trace: of the request that it belongs to; None where nothing is traced.
     """
 
-    __slots__ = ("api", "finish", "inputs", "likeness", "rows", "signature")
+    __slots__ = ("api", "finish", "inputs", "likeness", "rows", "signature", "trace")
 
     def __init__(
         self,
@@ -72,6 +74,7 @@ class Job(Promise):
         self.finish = finish
         self.api = api
         self.likeness: object = None
+        self.trace = CURRENT.get()
 
     def alike(self) -> None:
         """Find out which others it may run with."""

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from serving import log
+from serving import log, tracing
 from serving.access import AccessLog
 from serving.contract import paths, request, results, views
 from serving.contract.paths import Target
@@ -25,6 +25,7 @@ from serving.rest.operations import FREE, Operations
 from serving.security import Security
 from serving.settings import Limits
 from serving.signature import Signature
+from serving.tracing import Trace, Tracer
 from serving.web.app import HEADERS, Web
 
 # Longer bodies are read in a thread.
@@ -47,6 +48,7 @@ class App:
         operations: paths that TensorFlow Serving does not have.
         security: who may ask.
         access: gets a line for each request; None for none.
+        tracer: traces requests; None for no traces.
         web: answers browsers; None where there is only the API.
     """
 
@@ -59,6 +61,7 @@ class App:
         operations: Operations,
         security: Security,
         access: AccessLog | None,
+        tracer: Tracer | None = None,
         web: Web | None = None,
     ) -> None:
         self._models = models
@@ -69,8 +72,9 @@ class App:
         self._open = OpenInference(models, limits, executor, metrics, operations)
         self._security = security
         self._access = access
+        self._tracer = tracer
         self._web = web
-        self.keeps: frozenset[bytes] = HEADERS if web else frozenset()
+        self.keeps: frozenset[bytes] = (HEADERS if web else frozenset()) | (tracing.HEADERS if tracer else frozenset())
 
     @property
     def draining(self) -> bool:
@@ -80,6 +84,14 @@ class App:
         """Answer a request, now or later, on the event loop. Never raises: what goes wrong is a response too."""
         if self._access is not None:
             reply = self._logged(self._access, request, reply)
+        if self._tracer is not None and (trace := self._tracer.http(request.method, request.path, request.extra)):
+            token = tracing.CURRENT.set(trace)
+            self._answer(request, self._traced(trace, reply))
+            tracing.CURRENT.reset(token)
+        else:
+            self._answer(request, reply)
+
+    def _answer(self, request: Request, reply: Replier) -> None:
         try:
             if not self._security.admits(request.authorization) and not self._free(request.path):
                 reply(_UNAUTHENTICATED)
@@ -115,6 +127,16 @@ class App:
                 received=len(request.body),
                 sent=len(response.body),
             )
+
+        return answered
+
+    @staticmethod
+    def _traced(trace: Trace, reply: Replier) -> Replier:
+        """Reply, and end a trace."""
+
+        def answered(response: Response) -> None:
+            reply(response)
+            trace.end(response.status >= 500, **{"http.response.status_code": response.status})
 
         return answered
 

@@ -17,6 +17,7 @@ from serving.protos import message
 from serving.rpc.services import Services
 from serving.security import Security
 from serving.settings import Settings
+from serving.tracing import CURRENT, Tracer
 
 _HEALTH = "grpc.health.v1.Health"
 _SERVING, _NOT_SERVING = 1, 2
@@ -54,7 +55,12 @@ class RpcServer:
 
     @classmethod
     async def start(
-        cls, settings: Settings, services: Services, security: Security, access: AccessLog | None
+        cls,
+        settings: Settings,
+        services: Services,
+        security: Security,
+        access: AccessLog | None,
+        tracer: Tracer | None,
     ) -> RpcServer:
         """Listen.
 
@@ -72,7 +78,7 @@ class RpcServer:
         for service, methods in _METHODS.items():
             handlers = {
                 name: grpc.unary_unary_rpc_method_handler(
-                    _answer(name, getattr(services, answer), services, security, access),
+                    _answer(service, name, getattr(services, answer), services, security, access, tracer),
                     request_deserializer=message(request).FromString,
                     response_serializer=_serialize,
                 )
@@ -107,11 +113,21 @@ def _serialize(response: Any) -> bytes:
     return bytes(response.SerializeToString())
 
 
-def _answer(name: str, method: Method, services: Services, security: Security, access: AccessLog | None) -> Any:
-    """A handler that turns errors into statuses, and counts and logs calls."""
+def _answer(
+    service: str,
+    name: str,
+    method: Method,
+    services: Services,
+    security: Security,
+    access: AccessLog | None,
+    tracer: Tracer | None,
+) -> Any:
+    """A handler that turns errors into statuses, and counts, logs and traces calls."""
 
     async def handle(request: Any, context: Any) -> Any:
         began = time.perf_counter()
+        trace = None if tracer is None else tracer.rpc(service, name, context.invocation_metadata())
+        CURRENT.set(trace)  # each call has a task, and a context, of its own
         error: ServingError | None = None
         try:
             if security.token and not security.admits(_authorization(context)):
@@ -135,6 +151,8 @@ def _answer(name: str, method: Method, services: Services, security: Security, a
                 received=request.ByteSize(),
                 sent=0 if error else response.ByteSize(),
             )
+        if trace is not None:
+            trace.end(code.http >= 500, **{"rpc.grpc.status_code": code.number})
         if error is not None:
             await context.abort(_STATUS[error.code.number], error.message)
         return response
