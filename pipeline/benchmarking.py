@@ -20,6 +20,8 @@ from pipeline.runtimes.worker import Worker
 
 # Latencies whose upper quartile is this far above the lower one were disturbed by something else.
 _UNSTABLE = 1.5
+# Calls that a runtime's process is asked for at once, lest one that got faster than it seemed ran for ages.
+_MANY = 10_000
 
 
 @dataclass(frozen=True)
@@ -80,6 +82,7 @@ def benchmark(
     batch: int = 1,
     calls: int = 100,
     warmup: int = 10,
+    seconds: float = 0.5,
     runtime: Sequence[str] = (),
     device: Sequence[str] = (),
     observer: Observer | None = None,
@@ -89,14 +92,15 @@ def benchmark(
     Args:
         bundle: a version directory, or its parent (the latest version).
         batch: rows per call; artifacts with a static batch are timed at their own.
-        calls, warmup: how many calls are timed, after how many that are not.
+        calls, warmup: how many calls are timed at least, after how many that are not.
+        seconds: time calls at least this long; percentiles of a few fast calls are chance.
         runtime, device: restrict what is run.
 
     Raises:
         BundleError: the bundle is incomplete or changed.
     """
-    if batch < 1 or calls < 1 or warmup < 0:
-        raise UsageError("--batch and --calls are at least 1.", "Try --batch 1 --calls 100.")
+    if batch < 1 or calls < 1 or warmup < 0 or not 0 <= seconds < np.inf:
+        raise UsageError("--batch and --calls are at least 1, --seconds at least 0.", "Try --batch 1 --calls 100.")
     observer = observer or Observer()
     bundle = manifest.locate(bundle)
     listing = manifest.require_intact(bundle)
@@ -118,7 +122,7 @@ def benchmark(
                 for artifact in artifacts:
                     if entry.reads(artifact) and entry.flex == bool(artifact.flex):
                         own = rows if artifact.signature.dynamic_batch else rows[:1]
-                        timings.append(_time(bundle, artifact, entry, worker, judged.take(own), calls, warmup))
+                        timings.append(_time(bundle, artifact, entry, worker, judged.take(own), calls, warmup, seconds))
     seed = document["environment"]["seed"]
     return Benchmark(document["model"], bundle, tuple(timings), certificate.environment(seed))
 
@@ -131,23 +135,27 @@ def _time(
     tensors: dict[str, np.ndarray],
     calls: int,
     warmup: int,
+    seconds: float,
 ) -> Timing:
     size = len(next(iter(tensors.values())))
     cell = (artifact.format, artifact.precision, artifact.variant, entry.name, entry.device)
     try:
         environment = worker.activate(artifact, artifact.locate(root))
-        seconds = worker.time(tensors, calls, warmup)
+        measured = worker.time(tensors, calls, warmup)
+        while (left := seconds - sum(measured)) > 0:
+            more = int(left / (sum(measured) / len(measured))) + 1
+            measured += worker.time(tensors, min(more, _MANY), warmup)
     except RuntimeUnavailable as error:
         return Timing(*cell, Status.NOT_RUN, str(error), size)
     except (RuntimeCrash, RuntimeUnsupported) as error:
         return Timing(*cell, Status.FAIL, str(error), size)
-    low, p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(seconds, (0, 25, 50, 75, 90, 99)))
+    low, p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(measured, (0, 25, 50, 75, 90, 99)))
     return Timing(
         *cell,
         Status.PASS,
         "",
         size,
-        calls,
+        len(measured),
         warmup,
         round(low, 4),
         round(p50, 4),

@@ -173,7 +173,8 @@ def validate(
 def benchmark(
     bundle: Bundle,
     batch: Annotated[int, typer.Option(min=1, help="Rows per call.")] = 1,
-    calls: Annotated[int, typer.Option(min=1, help="Calls that are timed.")] = 100,
+    calls: Annotated[int, typer.Option(min=1, help="Calls that are timed, at least.")] = 100,
+    seconds: Annotated[float, typer.Option(min=0, help="Time calls at least this long.")] = 0.5,
     runtime: Runtimes = None,
     device: Devices = None,
     json: Json = False,
@@ -184,7 +185,15 @@ def benchmark(
         from pipeline.benchmarking import benchmark as run
         from pipeline.report.timings import table
 
-        done = run(bundle, batch=batch, calls=calls, runtime=_split(runtime), device=_split(device), observer=terminal)
+        done = run(
+            bundle,
+            batch=batch,
+            calls=calls,
+            seconds=seconds,
+            runtime=_split(runtime),
+            device=_split(device),
+            observer=terminal,
+        )
         if json:
             terminal.result(done.to_json())
         else:

@@ -14,10 +14,12 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import importlib.util
 import json
 import os
 import platform
 import shutil
+import subprocess
 import sys
 import tempfile
 import time
@@ -31,6 +33,8 @@ HERE = Path(__file__).resolve().parent
 SCHEMA = "isomer-device-certificate/1"
 PASS, FAIL, INCONCLUSIVE, NOT_RUN = "PASS", "FAIL", "INCONCLUSIVE", "NOT_RUN"
 Tensors = dict[str, np.ndarray]
+# Percentiles of a few fast calls are chance.
+MIN_SECONDS = 0.5
 # The default kernels come first: they are what an application gets, and what is judged.
 FAMILIES = {"tflite": ("xnnpack", "builtin", "reference"), "onnx": ("onnxruntime",)}
 
@@ -304,6 +308,8 @@ def check(kit: Kit, artifact: dict[str, Any], name: str, calls: int) -> dict[str
             cell.update(verdict=FAIL, reason=f"row by row: {alone['reason']}")
         if calls:
             cell["latency_ms"] = latency(model, {n: v[:1] for n, v in kit.inputs.items()}, calls)
+            if model.name == "litert":
+                cell["environment"].update(litert_benchmark(kit.root / artifact["file"], calls))
     except Absent as error:
         cell.update(runtime={"tflite": "litert", "onnx": "onnxruntime"}[artifact["format"]], reason=str(error))
     except Exception as error:  # whatever a runtime raises is its verdict
@@ -315,17 +321,38 @@ def check(kit: Kit, artifact: dict[str, Any], name: str, calls: int) -> dict[str
 
 
 def latency(model: Any, row: Tensors, calls: int) -> dict[str, Any]:
-    """Milliseconds of single calls, after a tenth of them as warm-up."""
-    seconds = []
-    for call in range(calls + calls // 10 + 1):
+    """Milliseconds of single calls, after a tenth of them as warm-up: as many as asked for, and for half a second."""
+    seconds: list[float] = []
+    spent, call = 0.0, -(calls // 10) - 1
+    while call < calls or spent < MIN_SECONDS:
         started = time.perf_counter()
         model.run(row)
-        if call > calls // 10:
-            seconds.append(time.perf_counter() - started)
+        took = time.perf_counter() - started
+        call += 1
+        if call > 0:
+            seconds.append(took)
+            spent += took
     low, p25, p50, p75, p90, p99 = (float(v) * 1e3 for v in np.percentile(seconds, (0, 25, 50, 75, 90, 99)))
     figures = {"min": low, "p50": p50, "p90": p90, "p99": p99}
     # As `isomer benchmark`: quartiles this far apart mean that something else disturbed it.
-    return {**{k: round(v, 4) for k, v in figures.items()}, "calls": calls, "unstable": p75 > 1.5 * p25}
+    return {**{k: round(v, 4) for k, v in figures.items()}, "calls": len(seconds), "unstable": p75 > 1.5 * p25}
+
+
+def litert_benchmark(path: Path, calls: int) -> dict[str, Any]:
+    """What LiteRT's own tool measures (its CompiledModel on zeros or noise), to set beside ours; empty without it."""
+    module = "ai_edge_litert.tools.benchmark_litert_model"
+    if importlib.util.find_spec("ml_dtypes") is None or importlib.util.find_spec(module) is None:
+        return {}
+    with tempfile.TemporaryDirectory() as place:
+        result = Path(place) / "result.json"
+        command = [sys.executable, "-m", module, "--model", str(path), "--num_threads", "1"]
+        command += ["--num_runs", str(calls), "--warmup_runs", str(calls // 10 + 1), "--result_json", str(result)]
+        try:
+            subprocess.run(command, capture_output=True, timeout=600, check=True)
+            found = json.loads(result.read_text())["latency"]
+            return {f"litert-benchmark {key}": float(found[f"{key}_ms"]) for key in ("init", "min", "median", "p95")}
+        except (OSError, ValueError, KeyError, subprocess.SubprocessError) as error:
+            return {"litert-benchmark": f"failed: {str(error)[:200]}"}
 
 
 # --- The machine.
@@ -500,7 +527,8 @@ def main() -> int:
         close = cell["environment"].get("nearest_kernels")
         same = f"; {cell['environment']['difference']:.2g} from {close} kernels" if close else ""
         times = cell.get("latency_ms")
-        took = f"; p50 {times['p50']:.3f} ms{' (unstable)' if times['unstable'] else ''}" if times else ""
+        took = f"; p50 {times['p50']:.3f}, p99 {times['p99']:.3f} ms" if times else ""
+        took += " (unstable)" if times and times["unstable"] else ""
         print(
             f"{cell['verdict']:<13} {label:<28} {cell['runtime']:<14} {figures}{same}{took} {cell['reason']}".rstrip()
         )

@@ -137,7 +137,10 @@ def test_latency_has_its_spread(kit: Path) -> None:
     for cell in certificate(kit, "timed")["cells"]:
         times = cell["latency_ms"]
         assert 0 < times["min"] <= times["p50"] <= times["p90"] <= times["p99"]
-        assert times["calls"] == 20
+        assert times["calls"] >= 20
+        if cell["runtime"] == "litert":  # its own tool beside ours, on the same file
+            assert cell["environment"]["litert-benchmark init"] > 0
+            assert "litert-benchmark median" in cell["environment"]
 
 
 @pytest.mark.skipif(not ARM64.installed, reason="no ARM64 user space here: run `make arm64`")
