@@ -7,6 +7,7 @@ RUN := $(UV) run --frozen
 SETUP := .venv/.isomer-setup
 EMULATED := $(patsubst %,.tools/emulated/%/machine.json,arm64 armhf armhf-tflite riscv64)
 DEVICE_RUNTIMES := litert-arm64,onnxruntime-arm64,tflite-armhf,onnxruntime-armhf,onnxruntime-riscv64
+PROMTOOL := .tools/prometheus/promtool
 PAGE := serving/page/dist/index.html
 
 .DEFAULT_GOAL := main
@@ -35,6 +36,9 @@ arm64: $(SETUP) ## The same for ARM64 alone (240 MB)
 .tools/emulated/%/machine.json: tools/setup_emulated.py tools/arm64.txt tools/armhf.txt | $(SETUP)
 	$(RUN) python tools/setup_emulated.py --uv "$(UV)" --if-possible $*
 
+$(PROMTOOL): tools/setup_promtool.py | $(SETUP)
+	$(RUN) python tools/setup_promtool.py
+
 device-check: setup $(EMULATED) ## MODEL's latest bundle on emulated processors: Raspberry Pi 2 to 5, and RISC-V
 	$(RUN) isomer validate exports/$(MODEL) --runtime $(DEVICE_RUNTIMES)
 
@@ -59,7 +63,7 @@ bench: setup ## Compare with what people use today, as ratios
 coverage: setup ## Take the whole corpus through isomer and today's converters (hours); writes docs/coverage.md
 	$(UV) run --frozen --group coverage python -m benchmarks.coverage
 
-test: setup $(EMULATED) ## Run the tests
+test: setup $(EMULATED) $(PROMTOOL) ## Run the tests
 	$(RUN) pytest
 
 soak: setup ## Send the server 100,000 bad requests and many that its description allows: none may crash or hang it, or make it grow

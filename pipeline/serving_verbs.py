@@ -81,11 +81,12 @@ def render(
     image: Annotated[str, typer.Option(help="Of isomer's server.")] = "isomer-serving:latest",
     storage: Annotated[str, typer.Option(help="A volume claim's name, or KServe's storage URI.")] = "exports",
     only: Annotated[str | None, typer.Option(help="Only this model.")] = None,
+    canary: Annotated[int, typer.Option(help="Percent of requests for what is new, with KServe.")] = 100,
 ) -> None:
     """Write the files that deploy bundles."""
     from serving.deploy.verbs import render as run
 
-    raise typer.Exit(run(exports, target, output, image=image, storage=storage, only=only))
+    raise typer.Exit(run(exports, target, output, image=image, storage=storage, only=only, canary=canary))
 
 
 def register(app: typer.Typer) -> None:

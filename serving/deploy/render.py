@@ -10,6 +10,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from serving.deploy.dashboard import dashboard
 from serving.errors import ServingError, StartFault
 from serving.lifecycle import promotion, versions
 from serving.lifecycle.bundle import Bundle
@@ -19,6 +20,8 @@ TEMPLATES = Path(__file__).parent / "templates"
 TENSORFLOW_SERVING = "2.20.0"
 # What the lean server needs.
 _PACKAGES = ("numpy", "onnxruntime", "ai-edge-litert", "httptools", "uvloop", "orjson", "grpcio", "protobuf")
+# Made by code; the others by templates.
+DASHBOARD = "grafana-dashboard.json"
 # What each target consists of: template, and the file's name.
 TARGETS = {
     "compose": (
@@ -29,6 +32,9 @@ TARGETS = {
         "batching.config",
         "prometheus.yaml",
         "alerts.yaml",
+        "grafana-datasource.yaml",
+        "grafana-dashboards.yaml",
+        DASHBOARD,
     ),
     "kubernetes": ("kubernetes.yaml",),
     "kserve": ("kserve.yaml",),
@@ -53,7 +59,9 @@ class Served:
     labels: dict[str, int]
 
 
-def render(exports: Path, target: str, output: Path, image: str, storage: str, only: str | None = None) -> list[Path]:
+def render(
+    exports: Path, target: str, output: Path, image: str, storage: str, only: str | None = None, canary: int = 100
+) -> list[Path]:
     """Write the files of a target.
 
     Args:
@@ -63,6 +71,7 @@ def render(exports: Path, target: str, output: Path, image: str, storage: str, o
         image: of the lean server, for Kubernetes and KServe.
         storage: where Kubernetes and KServe find the exports: a volume claim's name, or a storage URI.
         only: one model's name.
+        canary: percent of requests that KServe gives the newest storage URI; the one before gets the rest.
 
     Returns:
         The files.
@@ -76,6 +85,8 @@ def render(exports: Path, target: str, output: Path, image: str, storage: str, o
 
     if target not in TARGETS:
         raise StartFault(f"There is no target '{target}'.", f"Choose one of {', '.join(TARGETS)}.")
+    if not 0 <= canary <= 100:
+        raise StartFault(f"{canary} is no percentage.", "Give --canary a number from 0 to 100.")
     models = _models(exports, only)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -91,6 +102,7 @@ def render(exports: Path, target: str, output: Path, image: str, storage: str, o
         "exports": str(exports.resolve() if len(models) != 1 or _is_root(exports) else exports.resolve().parent),
         "image": image,
         "storage": storage,
+        "canary": canary,
         "tensorflow_serving": TENSORFLOW_SERVING,
         "python": f"{sys.version_info.major}.{sys.version_info.minor}",
         "requirements": [f"{package}=={version(package)}" for package in _PACKAGES],
@@ -99,7 +111,8 @@ def render(exports: Path, target: str, output: Path, image: str, storage: str, o
     written = []
     for name in TARGETS[target]:
         path = output / name
-        path.write_text(environment.get_template(f"{name}.j2").render(values), encoding="utf-8")
+        text = dashboard() if name == DASHBOARD else environment.get_template(f"{name}.j2").render(values)
+        path.write_text(text, encoding="utf-8")
         written.append(path)
     return written
 

@@ -103,6 +103,7 @@ class Watcher:
                     await self._unload(model, version)
         for entry in wanted:
             model = known.setdefault(entry.name, Model(entry.name, entry.base))
+            self._metrics.refused.add(model.name, by=0)  # Prometheus sees no increase in a counter that begins at one
             model.base, model.wanted, model.named = entry.base, True, self._source.explicit
             await self._follow(model, entry)
             self._label(model, entry)

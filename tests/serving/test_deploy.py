@@ -71,6 +71,16 @@ def test_kserve_gets_each_model_by_both_runtimes(rendered: Path) -> None:
     runtime = found[0]["spec"]["containers"][0]
     assert "--model-name={{.Name}}" in runtime["args"]
     assert found[-1]["spec"]["predictor"]["model"]["storageUri"] == "pvc://models/tiny"
+    # All requests go to what is new, unless a canary is asked for.
+    assert {d["spec"]["predictor"]["canaryTrafficPercent"] for d in found[1:]} == {100}
+
+
+def test_a_canary_gets_its_percentage(promoted: Path, tmp_path: Path) -> None:
+    render(promoted, "kserve", tmp_path, "i", "pvc://models", only="tiny", canary=10)
+    services = documents(tmp_path / "kserve.yaml")[1:]
+    assert [d["spec"]["predictor"]["canaryTrafficPercent"] for d in services] == [10, 10]
+    with pytest.raises(StartFault):
+        render(promoted, "kserve", tmp_path, "i", "pvc://models", canary=101)
 
 
 @pytest.mark.parametrize("name", ["compose.yaml", "compose.gpu.yaml"])
@@ -127,16 +137,6 @@ def test_the_dockerfile_installs_all_that_the_server_imports(rendered: Path, exp
     names = {"ai-edge-litert": "ai_edge_litert", "grpcio": "grpc", "protobuf": "google"}
     known = {names.get(p, p) for p in listed} | {"serving", "flatbuffers", "cython_runtime", "tqdm", "backports"}
     assert set(eval(done.stdout)) - known - {"sitecustomize", "ml_dtypes", "typing_extensions"} == set()
-
-
-def test_alerts_name_metrics_that_exist(rendered: Path) -> None:
-    from serving.metrics import Metrics
-
-    names = {family.name for family in Metrics().families}
-    for group in documents(rendered / "alerts.yaml")[0]["groups"]:
-        for rule in group["rules"]:
-            for name in re.findall(r":tensorflow:serving:\w+", rule["expr"]):
-                assert name.removesuffix("_bucket") in names
 
 
 def test_what_cannot_be_deployed(promoted: Path, tmp_path: Path) -> None:
