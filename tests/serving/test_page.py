@@ -33,9 +33,13 @@ except RuntimeUnavailable as error:
     pytestmark = pytest.mark.skip(reason=str(error))
 
 
+NATIVE = ("--runtime", "tensorflow,litert,onnxruntime", "--device", "cpu")
+
+
 @pytest.fixture(scope="module")
 def bundles(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The tiny bundle, and `pair`: two inputs, ONNX only."""
+    """The tiny bundle, and `pair`: two inputs, ONNX only. In all formats: `row`: numbers; `words`: a sequence of whole
+    numbers of any length, read by an LSTM; `mixed`: two inputs of two dtypes, two outputs."""
     assert (DIRECTORY / "index.html").is_file(), "the page is not built: run `make setup`"
     root = tmp_path_factory.mktemp("page")
     shutil.copytree(exports / "tiny" / "1", root / "tiny" / "1")
@@ -46,7 +50,22 @@ def bundles(exports: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     keras.Model([a, b], keras.layers.Dense(2, name="y")(keras.layers.Concatenate()([a, b]))).save(root / "pair.keras")
     done = run("export", root / "pair.keras", "--format", "onnx", "--runtime", "onnxruntime", "--output", root)
     assert done.code == 0, done.err
-    (root / "pair.keras").unlink()
+    x, words, facts = keras.Input((5,), name="x"), keras.Input((None,), dtype="int32", name="words"), keras.Input((4,))
+    layers = keras.layers
+    seen = layers.LSTM(4)(layers.Embedding(30, 4)(words))
+    fixed = keras.Input((6,), dtype="int32", name="codes")
+    both = layers.Concatenate()([layers.GlobalMaxPooling1D()(layers.Embedding(9, 4)(fixed)), facts])
+    models = {
+        "row": keras.Model(x, layers.Dense(3, activation="softmax", name="y")(x)),
+        "words": keras.Model(words, layers.Dense(3, activation="softmax", name="y")(seen)),
+        "mixed": keras.Model([fixed, facts], {"scores": layers.Dense(3)(both), "mean": layers.Dense(1)(both)}),
+    }
+    for name, model in models.items():
+        model.save(root / f"{name}.keras")
+    done = run("export", *(root / f"{name}.keras" for name in models), *NATIVE, "--output", root)
+    assert done.code == 0, done.err
+    for name in ("pair", *models):
+        (root / f"{name}.keras").unlink()
     return root
 
 
@@ -259,4 +278,79 @@ def test_several_inputs_are_given_as_json(live: Live, visitor: Visitor) -> None:
     text.fill(json.dumps({"a": [[1, 2, 3]], "b": [[4, 5]]}))
     page.get_by_role("button", name="Run").click()
     page.get_by_text("from the others").first.wait_for()
+    assert visitor.complaints == []
+
+
+def test_a_row_of_numbers_is_given_by_sliders_and_fields(live: Live, visitor: Visitor) -> None:
+    visitor.open(live, "row")
+    rows = visitor.answered()
+    assert rows.keys() == EXPECTED
+    assert all("PASS" in text for text in rows.values()), rows
+    page = visitor.page
+    page.get_by_role("tab", name="Sliders").click()
+    assert page.get_by_role("slider").count() == 5
+    slider, field = page.get_by_role("slider", name="x[2]"), page.get_by_role("spinbutton", name="x 2, exactly")
+    before = field.input_value()
+    slider.press("End")
+    assert float(field.input_value()) == pytest.approx(float(slider.get_attribute("max") or "nan"), rel=1e-3)
+    assert field.input_value() != before
+    page.get_by_text("from the others").first.wait_for()
+    assert all("from the others" in text for text in visitor.answered().values())
+    field.fill("25")
+    field.press("Enter")
+    rows = visitor.answered()
+    assert all("from the others" in text for text in rows.values()), rows
+    assert field.input_value() == "25"
+    assert "8 of 8 expected runtimes answered, all say" in visitor.headline()
+    _without_barriers(visitor)
+
+
+def test_a_sequence_of_any_length_is_given_as_whole_numbers(live: Live, visitor: Visitor) -> None:
+    visitor.open(live, "words")
+    rows = visitor.answered()
+    assert all(("UNSUPPORTED" if name.startswith("litert") else "PASS") in text for name, text in rows.items()), rows
+    page = visitor.page
+    page.get_by_role("tab", name="Numbers").click()
+    text, go = page.get_by_role("textbox", name="words"), page.get_by_role("button", name="Run")
+    assert all(0 <= int(word) < 30 for word in text.input_value().split())
+    for wrong, said in (("3 x 4", "'x' is no whole"), ("1 2.5", "'2.5' is no whole"), (" ", "there are no numbers")):
+        text.fill(wrong)
+        go.click()
+        page.get_by_text(said).wait_for()
+    for words in ("1 2 3 4 5 6 7 8 9 10 11 12 13", "29, 0"):
+        text.fill(words)
+        go.click()
+        page.get_by_text("from the others").first.wait_for()
+        rows = visitor.answered()
+        assert "6 of 8 expected runtimes answered, all say" in visitor.headline(), rows
+    _without_barriers(visitor)
+
+
+def test_inputs_of_two_dtypes_come_from_a_file(live: Live, visitor: Visitor) -> None:
+    visitor.open(live, "mixed")
+    rows = visitor.answered()
+    assert all("PASS" in text for text in rows.values()), rows
+    assert len({line for text in rows.values() for line in text.splitlines() if " = [" in line}) == 1, rows
+    page = visitor.page
+    page.get_by_role("tab", name="Values").click()
+    given = json.loads(page.get_by_role("textbox").input_value())
+    facts = next(name for name in given if name != "codes")
+    given = {"codes": [[0, 1, 2, 3, 4, 5]] * 3, facts: [[0.5, -1, 2, 0]] * 3}
+    file = {"name": "inputs.json", "mimeType": "application/json", "buffer": json.dumps(given).encode()}
+    page.get_by_label("Load a JSON file").set_input_files(file)  # type: ignore[arg-type]
+    page.get_by_text("from the others").first.wait_for()
+    rows = visitor.answered()
+    assert all("from the others" in text for text in rows.values()), rows
+    assert "8 of 8 expected runtimes answered" in visitor.headline()
+    page.get_by_text("All values").click()
+    assert "float32 [3,3]" in page.locator(".outputs").inner_text()
+    _without_barriers(visitor)
+
+
+def _without_barriers(visitor: Visitor) -> None:
+    """Nothing that axe finds, nothing wider than a phone, and no complaint on the console."""
+    for width in (1280, 390):
+        visitor.page.set_viewport_size({"width": width, "height": 844})
+        assert visitor.overflow() <= 0, width
+    assert visitor.barriers() == []
     assert visitor.complaints == []

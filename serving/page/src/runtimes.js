@@ -26,7 +26,9 @@ const TABLE = [
  */
 export function expected(bundle) {
   const known = TABLE.map((row) => {
-    const artifact = bundle.artifact(row.format, row.variant);
+    const found = bundle.artifact(row.format, row.variant);
+    const obstacle = row.library === 'litert' && found ? obstacleOf(found) : '';
+    const artifact = obstacle ? undefined : found;
     const directory = artifact && row.library === 'tfjs';
     const root = directory ? artifact.path : artifact?.path.replace(/\/[^/]*$/, '');
     return {
@@ -35,13 +37,20 @@ export function expected(bundle) {
       label: `${row.name} ${row.device}`,
       artifact,
       dynamic: takesBatches(artifact),
-      absent: artifact ? '' : bundle.absence(row.format),
+      absent: artifact ? '' : obstacle || bundle.absence(row.format),
       model: directory ? 'model.json' : artifact?.path.replace(/^.*\//, ''),
       read: (name) => bundle.read(`${root}/${name}`),
       prepare: async () => {},
     };
   });
   return [...known, ...ready(bundle)];
+}
+
+/** Why LiteRT.js does not run a file, as `isomer validate` does not try it; '' where it does. */
+function obstacleOf({signature, flex = []}) {
+  const open = signature.inputs.filter(({shape}) => shape.includes(null)).map(({name}) => `'${name}'`);
+  if (open.length) return `LiteRT.js takes static shapes alone, and the size of ${open} is open.`;
+  return flex.length ? `LiteRT.js has no Flex operations, which this file holds: ${flex.join(', ')}.` : '';
 }
 
 const takesBatches = (of) => Boolean(of?.signature.inputs.every(({shape}) => shape.length === 0 || shape[0] === null));

@@ -34,6 +34,7 @@ export class Answers {
   #evidence;
   #rows;
   #distribution;
+  #first;
   #image;
   #seen;
   #turn = 0;
@@ -47,6 +48,7 @@ export class Answers {
     this.#image = imageInput(bundle.signature, evidence);
     this.#seen = this.#image && h('canvas', {class: 'seen', role: 'img', 'aria-label': 'What the model sees'});
     this.#distribution = distribution(bundle, evidence);
+    this.#first = bundle.signature.outputs[0].name;
     this.#rows = expected(bundle).map((entry) => this.#row(entry));
     this.element = h('section', {class: 'panel answers', 'aria-labelledby': 'answers-title'},
         h('h2', {id: 'answers-title'}, 'Answers'), this.#headline,
@@ -58,6 +60,7 @@ export class Answers {
   ask(given) {
     this.#waiting = given;
     this.#turn++;
+    this.element.dataset.finished = 'false';  // at once: what stands there still answers the last question
     this.#working ??= this.#work().finally(() => this.#working = null);
   }
 
@@ -183,7 +186,7 @@ export class Answers {
       values.map((value, at) => h('i', {class: at === top ? 'top' : null, style: {'--p': Math.max(0, Math.min(1, value))}, title: `${at}: ${percent(value)}`}))));
       return;
     }
-    const [[name, value]] = Object.entries(outputs);
+    const name = this.#first, value = outputs[name];  // libraries differ in the order of outputs
     const first = [...value.data.slice(0, SHOWN_VALUES)].map((each) => value.dtype === 'string' ?
       new TextDecoder().decode(each) : short(Number(each)));
     parts.answer.append(h('code', {}, first[0] ?? 'empty'));

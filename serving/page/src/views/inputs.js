@@ -3,6 +3,7 @@
 import {h, unique} from '../dom.js';
 import {imageInput} from '../images.js';
 import {Draw} from './draw.js';
+import {Numbers, sequenceInput} from './numbers.js';
 import {Picture} from './picture.js';
 import {Samples} from './samples.js';
 import {Values} from './values.js';
@@ -16,6 +17,8 @@ function ways(bundle, evidence, give) {
   if (image) found.push(['Picture', new Picture(image, give)]);
   const vector = vectorInput(signature);
   if (vector) found.push(['Sliders', new Vector(vector, evidence, give)]);
+  const sequence = sequenceInput(signature);
+  if (sequence) found.push(['Numbers', new Numbers(sequence, evidence, give)]);
   found.push(['Samples', new Samples(image, evidence, give)]);
   found.push(['Values', new Values(signature, evidence, give)]);
   return found;

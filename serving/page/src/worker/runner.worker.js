@@ -3,6 +3,11 @@
 
 import {asReply, openSession} from '../../../../adapters/session.mjs';
 
+// LiteRT.js tells everything to console.error, however well it goes: also which operations it leaves to WebAssembly, a line
+// each ("GATHER: Only support 1D indices"), which its `fully_accelerated` says, too.
+const CHATTER = new RegExp('^(INFO|WARNING)\\b|^ERROR: Following operations are not supported by GPU delegate|' +
+  '^(?!ERROR)[A-Z][A-Z0-9_]*: |^\\d+ operations will run on the');
+
 const wanted = new Map();
 
 function read(name) {
@@ -35,9 +40,8 @@ const host = {
   async litert() {
     const {base, version} = __VENDOR__.litert;
     const wasm = new URL(base, location.origin).href;
-    // It tells everything to console.error, however well it goes.
     const said = console.error;
-    console.error = (...all) => (/^(INFO|WARNING)\b/.test(String(all[0])) ? console.debug : said)(...all);
+    console.error = (...all) => (CHATTER.test(String(all[0])) ? console.debug : said)(...all);
     // Its script takes the worker's address for its own.
     globalThis.Module = {locateFile: (name) => `${wasm}${name}`};
     return {litert: await import('@litertjs/core'), wasm, version};
