@@ -15,7 +15,7 @@ from pipeline.legalize.reachable import operations
 from pipeline.parity import budget, measure, oracle
 from pipeline.parity.evidence import Evidence, compare
 from pipeline.parity.inputs import ZEROS, Judged, Tensors, variations
-from pipeline.parity.judge import OTHER_BATCH
+from pipeline.parity.judge import OTHER_BATCH, SMALL_ROWS
 
 
 def gather(captured: Capture, judged: Judged) -> Evidence:
@@ -48,7 +48,8 @@ def _first(judged: Judged, count: int) -> Judged:
 def _change_each_other(captured: Capture, evidence: Evidence) -> bool:
     """Whether a row's answer depends on the rows that it shares a batch with: a sum or a maximum over the batch."""
     judged = evidence.judged
-    rows = np.arange(min(2, judged.regular))
+    # Those that every cell answers in small batches: a branch may depend on a sum that few rows alone bring about.
+    rows = np.arange(min(SMALL_ROWS, judged.regular))
     if ZEROS in judged.awkward:
         rows = np.append(rows, judged.regular + judged.awkward.index(ZEROS))
     few = evidence.take(rows)

@@ -33,13 +33,11 @@ def complex_transform(rewriter: Rewriter, op: Any, z: Any) -> Any:
 
 @rule("RFFT", "RFFT2D", "RFFT3D", targets=FORMATS, why=_WHY)
 def real_transform(rewriter: Rewriter, op: Any, x: Any, lengths: Any) -> Any:
-    wanted = rewriter.value(lengths)
-    if wanted is None or None in x.shape.as_list()[-len(wanted) :]:
-        return None
+    wanted = _lengths(rewriter, lengths)
     for axis, length in zip(range(-len(wanted), 0), wanted, strict=True):
-        x = _fit(x, axis, int(length))
+        x = _fit(x, axis, length)
     z = _along(rewriter, Complex(x, x, is_real=True), -1)
-    bins = int(wanted[-1]) // 2 + 1
+    bins = wanted[-1] // 2 + 1
     z = Complex(z.real[..., :bins], z.imag[..., :bins])
     for axis in range(-len(wanted), -1):
         z = _along(rewriter, z, axis)
@@ -48,32 +46,41 @@ def real_transform(rewriter: Rewriter, op: Any, x: Any, lengths: Any) -> Any:
 
 @rule("IRFFT", "IRFFT2D", "IRFFT3D", targets=FORMATS, why=_WHY, stand_in=Complex)
 def inverse_real_transform(rewriter: Rewriter, op: Any, z: Any, lengths: Any) -> Any:
-    wanted = rewriter.value(lengths)
-    if wanted is None or None in z.shape.as_list()[-len(wanted) :]:
-        return None
-    length = int(wanted[-1])
+    wanted = _lengths(rewriter, lengths)
+    length = wanted[-1]
     for axis, size in zip(range(-len(wanted), 0), [*wanted[:-1], length // 2 + 1], strict=True):
-        z = Complex(_fit(z.real, axis, int(size)), _fit(z.imag, axis, int(size)))
+        z = Complex(_fit(z.real, axis, size), _fit(z.imag, axis, size))
     for axis in range(-len(wanted), -1):
         z = _along(rewriter, z, axis, inverse=True)
-    # The bins that a real signal's spectrum leaves out are the conjugates of the others.
-    mirrored = [length - k for k in range(length // 2 + 1, length)]
-    if mirrored:
-        z = Complex(
-            tf.concat([z.real, tf.gather(z.real, mirrored, axis=-1)], -1),
-            tf.concat([z.imag, -tf.gather(z.imag, mirrored, axis=-1)], -1),
-        )
+    # The bins that a real signal's spectrum leaves out are the conjugates of the others, in reverse.
+    mirrored = length - length // 2 - 1
+    if not (isinstance(mirrored, int) and mirrored <= 0):
+        real, imag = (tf.reverse(p[..., 1 : mirrored + 1], [-1]) for p in (z.real, z.imag))
+        z = Complex(tf.concat([z.real, real], -1), tf.concat([z.imag, -imag], -1))
     return _along(rewriter, z, -1, inverse=True).real
 
 
-def _fit(x: Any, axis: int, length: int) -> Any:
+def _lengths(rewriter: Rewriter, lengths: Any) -> list[Any]:
+    """Lengths of a transform: ints where they are known, else scalar tensors."""
+    if (known := rewriter.value(lengths)) is not None:
+        return [int(n) for n in known]
+    return tf.unstack(lengths)
+
+
+def _fit(x: Any, axis: int, length: Any) -> Any:
     """Cut or pad with zeros to a length."""
     size = x.shape[axis]
-    after = x.shape.rank + axis
-    if size > length:
-        return x[(*[slice(None)] * after, slice(length))]
-    if size < length:
-        return tf.pad(x, [[0, length - size if a == after else 0] for a in range(x.shape.rank)])
+    before = x.shape.rank + axis
+    fixed = isinstance(length, int)
+    if fixed and size == length:
+        return x
+    if not (fixed and size is not None and size > length):
+        # Enough for any size; what is too much is cut.
+        more = length - size if fixed and size is not None else length
+        x = tf.pad(x, [[0, more if a == before else 0] for a in range(x.shape.rank)])
+    x = x[(*[slice(None)] * before, slice(length))]
+    if fixed:
+        x.set_shape([length if a == before else d for a, d in enumerate(x.shape.as_list())])
     return x
 
 

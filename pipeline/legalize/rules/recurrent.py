@@ -113,6 +113,11 @@ def state_get(rewriter: Rewriter, op: Any, items: Any, index: Any, element_shape
     return list_get(rewriter, op, items, index, element_shape)
 
 
+@rule("TensorListStack", targets=_OTHERS, why=_WHY_STATE, stand_in=TensorList)
+def state_stack(rewriter: Rewriter, op: Any, items: Any, element_shape: Any) -> Any:
+    return list_stack(rewriter, op, items, element_shape)
+
+
 def materialize(rewriter: Rewriter, op: Any, values: list[Any], variant: list[int], body: Any) -> list[Any]:
     """Give reserved lists their buffers when a loop begins.
 

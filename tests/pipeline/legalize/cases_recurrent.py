@@ -60,6 +60,14 @@ def _two_entries(x: Any) -> Any:
     return tf.while_loop(lambda i, _: i < 4, step, [0, states])[1].read(1)
 
 
+def _written_in_python(x: Any) -> Any:
+    """A loop that Python unrolled, which writes to a list as if it were one of the graph."""
+    items = tf.TensorArray(tf.float32, 3, element_shape=(None, 2))
+    for k in range(3):
+        items = items.write(k, (k + 1.0) * x[:, k])
+    return tf.transpose(items.stack(), [1, 0, 2])
+
+
 class Leaky(layers.Layer):
     """A cell whose output is not its state."""
 
@@ -110,5 +118,6 @@ CASES: tuple[Case, ...] = (
     *recurrent("Bidirectional masked", masking, both(layers.LSTM)),
     Case("list_length", "loop to the length", function(_list_length, (6, 3))),
     *(Case(name, "scan", function(_scan, (6, 3)), ulp=16) for name in ("state_reserve", "state_set", "state_get")),
+    Case("state_stack", "written in Python", function(_written_in_python, (3, 2))),
     Case("state_set", "two entries", function(_two_entries, (6, 3)), ulp=16),
 )
