@@ -15,7 +15,7 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.capture import Capture
 from pipeline.errors import first_line
-from pipeline.formats import onnx_weights
+from pipeline.formats import onnx_stream, onnx_weights
 from pipeline.formats.onnx_layout import corrected_layout
 from pipeline.formats.onnx_tables import arguments
 from pipeline.formats.unsupported import unsupported
@@ -58,16 +58,15 @@ def write(capture: Capture, root: Path, precision: str) -> list[Artifact]:
         raise unsupported(capture, legal, names, "the ONNX standard has no operation for it")
     _name_dimensions(model, capture.signature)
     _renumber(model)
-    onnx_weights.put_back(model, opened.weights)
+    weights = onnx_weights.settle(model, opened.weights)
     del model.metadata_props[:]
     onnx.helper.set_model_props(
         model, {"producer": "isomer", "signature": capture.signature.name, "parameters": str(capture.parameters)}
     )
     path = Path("onnx") / f"{precision}.onnx"
     (root / path).parent.mkdir(parents=True, exist_ok=True)
-    size = onnx_weights.save(model, root / path)
-    del model  # what follows reads the file, which is as large
-    onnx.checker.check_model(str(root / path))
+    onnx.checker.check_model(model)  # while its weights are inputs: they are in no protocol buffer
+    size = onnx_weights.save(model, weights, root / path)
     return [Artifact("onnx", precision, path.as_posix(), signature(root / path), "", size, legal.rewrites)]
 
 
@@ -137,10 +136,10 @@ def _operators(model: Any) -> set[str]:
 
 
 def _load(path: Path, weights: bool = True) -> Any:
-    """The model; with or without the weights of a file beside it."""
+    """The model, with or without the values of its large weights."""
     import onnx
 
-    return onnx.load(str(path), load_external_data=weights)
+    return onnx.load(str(path)) if weights else onnx_stream.read_without_weights(path, onnx_weights.APART)
 
 
 def graphs(graph: Any) -> list[Any]:

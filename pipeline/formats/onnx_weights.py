@@ -8,30 +8,28 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.formats import onnx_stream
+
 # A protocol buffer ends at 2 GiB; the graph itself takes some of it.
 MOST_BYTES = (2 << 30) - (64 << 20)
-_APART = 1 << 10  # shapes and indices must stay where shape inference reads them
-_ALIGNED = 4096  # so that a runtime can map the file into memory, as the ONNX documentation recommends
+APART = 1 << 10  # shapes and indices must stay where shape inference reads them
 
 
-def put_back(model: Any, weights: Mapping[str, np.ndarray]) -> None:
-    """Make initializers of the inputs that have these names, transposed where only the transposed weight is read.
+def settle(model: Any, weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The weights as the graph reads them, which are still its inputs: transposed where only that is read.
 
-    A weight that the graph has come to read in another form is left out.
+    A weight that the graph has come to read in another form is an input no longer.
     """
-    from onnx import numpy_helper
-
     graph = model.graph
-    kept = [value for value in graph.input if value.name not in weights]
-    found = {value.name for value in graph.input} & weights.keys()
-    del graph.input[:]
-    graph.input.extend(kept)
+    inputs = {value.name: value for value in graph.input}
     readers: dict[str, list[Any]] = {}
     for node in graph.node:
         for name in node.input:
             readers.setdefault(name, []).append(node)
-    for name in sorted(found):
+    settled = {}
+    for name in sorted(inputs.keys() & weights.keys()):
         if name not in readers:
+            graph.input.remove(inputs[name])
             continue
         value = weights[name]
         while len(readers.get(name, ())) == 1 and readers[name][0].op_type == "Transpose":
@@ -41,24 +39,36 @@ def put_back(model: Any, weights: Mapping[str, np.ndarray]) -> None:
             readers[name] = readers.pop(node.output[0], [])
             for reader in readers[name]:
                 reader.input[:] = [name if source == node.output[0] else source for source in reader.input]
-        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(value), name))
+        for dim, size in zip(inputs[name].type.tensor_type.shape.dim, value.shape, strict=True):
+            dim.dim_value = size
+        settled[name] = value
+    return settled
 
 
-def save(model: Any, path: Path) -> int:
-    """Write a model, and `<path>.data` where its weights need a file of their own; returns the bytes of both."""
-    from onnx.external_data_helper import set_external_data
+def save(model: Any, weights: Mapping[str, np.ndarray], path: Path) -> int:
+    """Write a model with initializers for the inputs that have these names; returns the bytes of all its files.
 
-    tensors = [t for t in model.graph.initializer if len(t.raw_data) >= _APART]
-    data = path.with_name(f"{path.name}.data")
-    if sum(len(t.raw_data) for t in tensors) > MOST_BYTES:
-        with data.open("wb") as file:
-            for tensor in tensors:
-                file.write(b"\0" * (-file.tell() % _ALIGNED))
-                set_external_data(tensor, data.name, file.tell(), len(tensor.raw_data))
-                file.write(tensor.raw_data)
-                tensor.ClearField("raw_data")
-    path.write_bytes(model.SerializeToString(deterministic=True))
-    return path.stat().st_size + (data.stat().st_size if data.exists() else 0)
+    The weights come into `<path>.data` where they need a file of their own.
+    """
+    from onnx import TensorProto, helper, numpy_helper
+
+    graph = model.graph
+    kept = [value for value in graph.input if value.name not in weights]
+    del graph.input[:]
+    graph.input.extend(kept)
+    large = {t.name: t for t in graph.initializer if len(t.raw_data) >= APART}
+    small = [t for t in graph.initializer if t.name not in large]
+    values = {**weights, **{name: numpy_helper.to_array(t) for name, t in large.items()}}
+    del graph.initializer[:]
+    graph.initializer.extend(small)
+    heads = [
+        TensorProto(name=n, dims=v.shape, data_type=helper.np_dtype_to_tensor_dtype(v.dtype))
+        for n, v in sorted(values.items())
+    ]
+    beside = sum(v.nbytes for v in values.values()) > MOST_BYTES
+    data = path.with_name(f"{path.name}.data") if beside else None
+    onnx_stream.write(model, [(head, values[head.name]) for head in heads], path, data)
+    return path.stat().st_size + (data.stat().st_size if data else 0)
 
 
 def _order(node: Any, rank: int) -> list[int]:

@@ -7,12 +7,14 @@ from typing import Any
 
 import keras
 import numpy as np
+import onnx
 import pytest
 from keras import layers
 
 from pipeline import formats, runtimes
 from pipeline.capture import Capture, capture
 from pipeline.errors import LegalizationError
+from pipeline.formats import onnx_stream
 from pipeline.legalize import legalize
 from pipeline.parity import measure, oracle, weights
 from pipeline.parity.inputs import Tensors
@@ -109,6 +111,26 @@ def test_an_onnx_file_that_would_be_too_large_keeps_its_weights_beside_it(
     assert path.stat().st_size < path.with_name("float32.onnx.data").stat().st_size
     assert artifact.bytes == sum(file.stat().st_size for file in path.parent.iterdir())
     answers_exactly(subject, artifact, path)
+
+
+def test_an_onnx_file_is_read_without_its_weights(subject: Capture, tmp_path: Path) -> None:
+    """A writer of our own puts it together: any reader must find the same in it."""
+    _, path = written(subject, "onnx", tmp_path)
+    whole, light = onnx.load(str(path)), onnx_stream.read_without_weights(path, 1 << 10)
+    onnx.checker.check_model(whole, full_check=True)
+    assert light.ByteSize() < 0.2 * whole.ByteSize()
+    large = [t for t in whole.graph.initializer if t.ByteSize() >= 1 << 10]
+    assert large
+    for tensor in large:
+        tensor.ClearField("raw_data")
+    assert light == whole
+
+
+@pytest.mark.parametrize("content", [b"\x3a\x7f\x0a", b"\x3a" + b"\xff" * 12, b"\x3f\x00", b"\x3a\x02\x2a\x09"])
+def test_what_is_no_message_is_told(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(content)
+    with pytest.raises(ValueError):
+        onnx_stream.read_without_weights(tmp_path / "broken.onnx", 0)
 
 
 def test_tfjs_shards_are_of_one_size_but_for_a_smaller_last_one(tmp_path: Path) -> None:
