@@ -160,7 +160,8 @@ class Node:
         gc.collect()
         gc.freeze()
         if not self._index:
-            print(banner(self._models, address, self._settings.web), file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # stderr may lie on a disk that is full
+                print(banner(self._models, address, self._settings.web), file=sys.stderr, flush=True)
         await asyncio.sleep(self._settings.poll_seconds)
         await self._watcher.run()
 

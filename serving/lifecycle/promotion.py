@@ -118,5 +118,9 @@ def write(base: Path, promotions: Promotions) -> None:
     if not base.is_dir():
         raise NotFound(f"there is no directory '{base}'")
     hidden = base / f".{FILE}.{os.getpid()}"
-    hidden.write_text(json.dumps(promotions.to_json(), indent=2) + "\n", encoding="utf-8")
-    hidden.replace(base / FILE)
+    try:
+        hidden.write_text(json.dumps(promotions.to_json(), indent=2) + "\n", encoding="utf-8")
+        hidden.replace(base / FILE)
+    except OSError:
+        hidden.unlink(missing_ok=True)
+        raise

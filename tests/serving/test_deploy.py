@@ -59,6 +59,16 @@ def test_kubernetes_takes_the_manifests(rendered: Path, name: str) -> None:
         assert re.fullmatch(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?", document["metadata"]["name"])
 
 
+def test_kubernetes_balances_scales_and_probes(rendered: Path) -> None:
+    by_kind = {d["kind"]: d for d in documents(rendered / "kubernetes.yaml")}
+    assert by_kind.keys() == {"Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget"}
+    name = by_kind["Deployment"]["metadata"]["name"]
+    assert by_kind["HorizontalPodAutoscaler"]["spec"]["scaleTargetRef"]["name"] == name
+    (container,) = by_kind["Deployment"]["spec"]["template"]["spec"]["containers"]
+    probes = {k: v["httpGet"]["path"] for k, v in container.items() if k.endswith("Probe")}
+    assert probes == {"readinessProbe": "/readyz", "startupProbe": "/readyz", "livenessProbe": "/healthz"}
+
+
 def test_kserve_gets_each_model_by_both_runtimes(rendered: Path) -> None:
     found = documents(rendered / "kserve.yaml")
     assert [d["metadata"]["name"] for d in found] == [
