@@ -11,7 +11,7 @@ PROMTOOL := .tools/prometheus/promtool
 PAGE := serving/page/dist/index.html
 
 .DEFAULT_GOAL := main
-.PHONY: main all setup flex emulated arm64 device-check gpu-check train export validate serve bench coverage test soak lint format clean help
+.PHONY: main all setup flex emulated arm64 device-check gpu gpu-check train export validate serve bench coverage test soak lint format clean help
 
 main: setup ## Train MODEL (cnn), export it to all formats, judge every cell, publish the bundle
 	$(RUN) isomer export $(MODEL)
@@ -42,7 +42,16 @@ $(PROMTOOL): tools/setup_promtool.py | $(SETUP)
 device-check: setup $(EMULATED) ## MODEL's latest bundle on emulated processors: Raspberry Pi 2 to 5, and RISC-V
 	$(RUN) isomer validate exports/$(MODEL) --runtime $(DEVICE_RUNTIMES)
 
-gpu-check: setup ## MODEL's latest bundle on this machine's NVIDIA GPU, with TF32 off and on
+gpu: .tools/gpu/tensorflow/installed .tools/gpu/onnxruntime/installed ## Install what runs models on NVIDIA GPUs
+
+# Without the project's settings, which take tensorflow-cpu for tensorflow.
+.tools/gpu/%/installed: tools/gpu-%.txt | $(filter .tools/%,$(UV))
+	$(UV) venv --quiet --clear --python '>=3.11,<3.14' .tools/gpu/$*
+	$(UV) pip install --quiet --no-config --python .tools/gpu/$*/bin/python --no-deps --require-hashes -r $<
+	@touch $@
+
+# Without a driver nothing is installed, and the cells say so.
+gpu-check: setup $(if $(wildcard /proc/driver/nvidia/version /dev/nvidiactl /dev/dxg),gpu) ## MODEL's latest bundle on this machine's NVIDIA GPU, with TF32 off and on
 	$(RUN) isomer validate exports/$(MODEL) --runtime tensorflow,onnxruntime --device gpu,gpu-tf32
 
 train: setup ## Train MODEL

@@ -44,6 +44,7 @@ class RuntimeEntry:
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
         thorough: a second browser, or slow without a GPU: `validate` runs it, `export` where it is asked for by name.
         on_request: run only where its name or its device is asked for, if no row that always runs has the same.
+        cuda: on an NVIDIA GPU, in a Python of its own where one is installed.
         emulated: on a processor in software, in a Python of its own; never timed, and run where it is asked for.
         precisions: of the files that it reads, where it is not for all.
     """
@@ -62,6 +63,7 @@ class RuntimeEntry:
     thorough: bool = False
     on_request: bool = False
     emulated: bool = False
+    cuda: bool = False
     own_variant: bool = False
     precisions: tuple[str, ...] = ()
 
@@ -91,7 +93,7 @@ class RuntimeEntry:
         python = None
         if self.flex:
             python = import_module(self.module).python()
-        elif self.emulated:
+        elif self.emulated or self.cuda:
             python = import_module(self.module).python(self.device)
         return Worker(self.module, self.device, self.timeout, python=python)
 
@@ -155,14 +157,20 @@ def _on_request(
     )
 
 
+def _on_gpu(name: str, format: str, device: str, on_request: bool = False) -> RuntimeEntry:
+    """A row of a library on an NVIDIA GPU."""
+    module = f"pipeline.runtimes.{name}"
+    return RuntimeEntry(name, module, format, device, required=False, on_request=on_request, cuda=True)
+
+
 RUNTIMES: tuple[RuntimeEntry, ...] = (
     RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "cpu", slow_start=True),
-    RuntimeEntry("tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu", required=False),
+    _on_gpu("tensorflow", "savedmodel", "gpu"),
     RuntimeEntry("litert", "pipeline.runtimes.litert", "tflite", "cpu"),
     RuntimeEntry("litert-reference", "pipeline.runtimes.litert_reference", "tflite", "cpu", False, precisions=_FIXED),
     RuntimeEntry("tflite-flex", "pipeline.runtimes.tflite_flex", "tflite", "cpu", flex=True),
     RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "cpu"),
-    RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu", required=False),
+    _on_gpu("onnxruntime", "onnx", "gpu"),
     RuntimeEntry("tfjs-node", "pipeline.runtimes.tfjs_node", "tfjs", "wasm", native=False),
     RuntimeEntry("onnxruntime-node", "pipeline.runtimes.onnxruntime_node", "onnx", "cpu", required=False, native=False),
     *_in_browsers(
@@ -178,10 +186,8 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_emulated("tflite-armhf", "pipeline.runtimes.emulated_tflite", "tflite", ARMHF_TFLITE, _OF_2023),
     *_emulated("onnxruntime-armhf", "pipeline.runtimes.emulated_onnxruntime", "onnx", ARMHF),
     *_emulated("onnxruntime-riscv64", "pipeline.runtimes.emulated_onnxruntime", "onnx", RISCV64),
-    RuntimeEntry(
-        "tensorflow", "pipeline.runtimes.tensorflow", "savedmodel", "gpu-tf32", required=False, on_request=True
-    ),
-    RuntimeEntry("onnxruntime", "pipeline.runtimes.onnxruntime", "onnx", "gpu-tf32", required=False, on_request=True),
+    _on_gpu("tensorflow", "savedmodel", "gpu-tf32", on_request=True),
+    _on_gpu("onnxruntime", "onnx", "gpu-tf32", on_request=True),
     _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "cpu", _FLOAT_IO),
     _on_request("litert-compiled", "pipeline.runtimes.litert_compiled", "gpu", (FLOAT32,), sample=500, static=True),
     _on_request("tflite-micro", "pipeline.runtimes.tflm", "cpu", (FLOAT32, *_FIXED), sample=200, static=True),

@@ -12,8 +12,14 @@ import numpy as np
 from pipeline.artifact import Artifact
 from pipeline.errors import RuntimeUnavailable
 from pipeline.frameworks import hidden
+from pipeline.runtimes import cuda
 from pipeline.runtimes.base import Tensors, infer_in_batches
 from pipeline.signature import DEFAULT_SIGNATURE
+
+
+def python(device: str) -> Path | None:
+    """The interpreter whose TensorFlow computes on the device; None for this one."""
+    return cuda.python("tensorflow", device)
 
 
 class Runtime:
@@ -26,9 +32,8 @@ class Runtime:
     def __init__(self, device: str) -> None:
         if device == "cpu":
             os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
-        elif not Path("/proc/driver/nvidia/version").exists():
-            # Asked before the import, which takes seconds.
-            raise RuntimeUnavailable("no GPU: this machine has no NVIDIA driver.")
+        else:
+            cuda.require()  # before the import, which takes seconds
         with hidden("keras", "sklearn"):  # this process has no use for them, and they take seconds
             import tensorflow as tf
 
@@ -38,7 +43,9 @@ class Runtime:
         if device != "cpu":
             gpus = tf.config.list_physical_devices("GPU")
             if not gpus:
-                raise RuntimeUnavailable("no GPU that TensorFlow can see.", "It needs `tensorflow[and-cuda]`.")
+                raise RuntimeUnavailable(
+                    "no GPU that TensorFlow can see.", "Run `make gpu`: it needs `tensorflow[and-cuda]`."
+                )
             self._device = "/GPU:0"
             tf.config.experimental.enable_tensor_float_32_execution(device == "gpu-tf32")
             tf.config.experimental.enable_op_determinism()
@@ -46,13 +53,15 @@ class Runtime:
             self._names["adapter"] = str(tf.config.experimental.get_device_details(gpus[0]).get("device_name", "?"))
 
     def significand_bits(self) -> int:
-        """How many bits of a factor a product keeps on the device: 24 of float32, 11 of TF32."""
-        identity = np.eye(64, dtype=np.float32)
+        """How many bits of a factor a matrix product and a convolution keep: 24 of float32, 11 of TF32."""
+        identity = np.eye(256, dtype=np.float32)
         for bits in range(24, 1, -1):
             value = np.float32(1 + 2.0 ** (1 - bits))
             with self._tf.device(self._device):
-                product = self._tf.linalg.matmul(self._tf.constant(identity * value), self._tf.constant(identity))
-            if product.numpy()[0, 0] == value:
+                rows, kernel = self._tf.constant(identity), self._tf.constant(identity * value)
+                product = self._tf.linalg.matmul(rows, kernel)
+                convolved = self._tf.nn.conv2d(rows[None, None], kernel[None, None], 1, "VALID")
+            if product.numpy()[0, 0] == value and convolved.numpy()[0, 0, 0, 0] == value:
                 return bits
         return 1
 

@@ -22,9 +22,10 @@ def test_tf32_is_a_cell_of_its_own() -> None:
     assert not any(e.device == "gpu-tf32" for e in (*runtimes.select(), *runtimes.select(BOTH)))
 
 
-def test_the_probe_finds_float32_where_it_is() -> None:
+@pytest.mark.parametrize("name", BOTH)
+def test_the_probe_finds_float32_where_it_is(name: str) -> None:
     """On the CPU, whose products keep all 24 bits of a factor; a GPU with TF32 keeps 11."""
-    runtime = runtimes.create("pipeline.runtimes.onnxruntime", "cpu")
+    runtime = runtimes.create(f"pipeline.runtimes.{name}", "cpu")
     assert runtime.significand_bits() == 24  # type: ignore[attr-defined]
 
 
