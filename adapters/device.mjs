@@ -66,6 +66,37 @@ export function describeWebgpu(device, adapter) {
   };
 }
 
+const MOST_THREADS = 4;
+
+/**
+ * What `start(threads)` resolves to with a library that is given several threads: [result, {threads, workers}].
+ *
+ * workers: how many the library started. Without cross-origin isolation libraries take one thread in silence, so that
+ * is Unavailable, and none started is an error.
+ */
+export async function withThreads(start) {
+  if (!globalThis.crossOriginIsolated) {
+    throw new Unavailable('this page is not cross-origin isolated, so the browser gives it no shared memory for threads');
+  }
+  const threads = Math.min(MOST_THREADS, navigator.hardwareConcurrency);
+  if (threads < 2) throw new Unavailable(`navigator.hardwareConcurrency is ${navigator.hardwareConcurrency}`);
+  const {Worker} = globalThis;
+  let workers = 0;
+  globalThis.Worker = class extends Worker {
+    constructor(...all) {
+      super(...all);
+      workers++;
+    }
+  };
+  try {
+    const result = await start(threads);
+    if (!workers) throw new Error(`it was given ${threads} threads and started no worker for them`);
+    return [result, {threads, workers}];
+  } finally {
+    globalThis.Worker = Worker;
+  }
+}
+
 /** Whether a device is still there: what a library computes on one that was lost means nothing. */
 export class Presence {
   #lost = null;

@@ -2,30 +2,29 @@
 //
 // The host's litert() resolves to {litert, wasm}: the module, and the address of the directory with its WebAssembly.
 
-import {describeWebgpu, Presence, requestAdapter, Unsupported} from './device.mjs';
+import {describeWebgpu, Presence, requestAdapter, Unsupported, withThreads} from './device.mjs';
 import {PROBE, readProbe, ROWS} from './probe.mjs';
 import {TFLITE_PROBE} from './probe_models.mjs';
 
-const DEVICES = ['wasm', 'webgpu'];
+// A device's accelerator.
+const DEVICES = {'wasm': 'wasm', 'wasm-threads': 'wasm', 'webgpu': 'webgpu'};
 const SIGNATURE = 'serving_default';
 
 // The artifact is float32: so is what is asked for. Whether the device does it is for the probe to say.
-const options = (device) => ({
-  accelerator: device, cpuOptions: {numThreads: 1}, gpuOptions: {precision: 'fp32'},
-});
+const options = (accelerator, numThreads) => ({accelerator, cpuOptions: {numThreads}, gpuOptions: {precision: 'fp32'}});
 
-async function compile(litert, device, bytes) {
+async function compile(litert, accelerator, bytes, threads) {
   let compiled;
   try {
-    compiled = await litert.loadAndCompile(new Uint8Array(bytes), options(device));
+    compiled = await litert.loadAndCompile(new Uint8Array(bytes), options(accelerator, threads));
   } catch (error) {
     const text = String(error?.message ?? error);
     if (/Element type \w+ is not supported/.test(text)) throw new Unsupported(`LiteRT.js: ${text}`);
     throw error;
   }
   // It falls back to WebAssembly with a warning on the console.
-  if (compiled.options.accelerator !== device) {
-    throw new Unsupported(`LiteRT.js does not compile this model for ${device}: it fell back to ` +
+  if (compiled.options.accelerator !== accelerator) {
+    throw new Unsupported(`LiteRT.js does not compile this model for ${accelerator}: it fell back to ` +
       compiled.options.accelerator);
   }
   return compiled;
@@ -50,8 +49,8 @@ async function call(litert, runner, inputs) {
   }
 }
 
-async function probe(litert, device) {
-  const compiled = await compile(litert, device, TFLITE_PROBE());
+async function probe(litert, accelerator, threads) {
+  const compiled = await compile(litert, accelerator, TFLITE_PROBE(), threads);
   const inputs = Object.fromEntries(
       Object.entries(PROBE).map(([name, data]) => [name, {shape: [ROWS, 2], data}]));
   const results = await call(litert, compiled.signatures[SIGNATURE], inputs);
@@ -61,28 +60,33 @@ async function probe(litert, device) {
 
 /** Load a TFLite model with static shapes on a device; see README.md. */
 export async function open({device, model, host}) {
-  if (!DEVICES.includes(device)) throw new Error(`LiteRT.js has no device '${device}' here; there are ${DEVICES}`);
+  const accelerator = DEVICES[device];
+  if (!accelerator) throw new Error(`LiteRT.js has no device '${device}' here; there are ${Object.keys(DEVICES)}`);
   const adapter = device === 'webgpu' ? await requestAdapter() : null;
   const {litert, wasm, version} = await host.litert();
   // Its build with JSPI can leave to WebAssembly what the GPU does not do; the other one then gives the GPU up.
   const jspi = device === 'webgpu' && await litert.supportsFeature('jspi');
-  if (!litert.getGlobalLiteRtPromise()) await litert.loadLiteRt(wasm, {threads: false, jspi});
+  const begin = async (threads) => {
+    if (!litert.getGlobalLiteRtPromise()) await litert.loadLiteRt(wasm, {threads: threads > 1, jspi});
+    const found = await probe(litert, accelerator, threads);
+    return [found, await compile(litert, accelerator, await host.read(model), threads)];
+  };
+  const [[found, compiled], threads] = device === 'wasm-threads' ? await withThreads(begin) :
+    [await begin(1), {threads: 1}];
   const gpu = adapter && litert.getWebGpuDevice();
   const presence = new Presence(gpu);
-  const found = await probe(litert, device);
-  const compiled = await compile(litert, device, await host.read(model));
   const runner = compiled.signatures[SIGNATURE];
   if (!runner) throw new Error(`the file has no signature '${SIGNATURE}', only ${Object.keys(compiled.signatures)}`);
   const details = runner.getInputDetails();
   const environment = {
     litertjs: version,
-    backend: device,
+    backend: accelerator,
     ...found,
     // Whether all operations run in the accelerator (XNNPACK or the GPU), as LiteRT.js tells.
     fully_accelerated: compiled.isFullyAccelerated,
     simd: true,
     relaxed_simd: await litert.supportsFeature('relaxedSimd'),
-    threads: 1,
+    ...threads,
     ...(adapter ? {gpu_precision_asked: 'fp32', ...describeWebgpu(gpu, adapter)} : {}),
   };
 

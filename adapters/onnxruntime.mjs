@@ -2,12 +2,12 @@
 //
 // The host's onnxruntime(device) resolves to the library's module, which knows where its WebAssembly lies.
 
-import {describeWebgpu, Presence, requestAdapter, Unsupported} from './device.mjs';
+import {describeWebgpu, Presence, requestAdapter, Unsupported, withThreads} from './device.mjs';
 import {PROBE, readProbe, ROWS} from './probe.mjs';
 import {ONNX_PROBE} from './probe_models.mjs';
 
-// Exactly one provider: a list falls back in silence.
-const DEVICES = ['cpu', 'wasm', 'webgpu'];
+// A device's provider, exactly one: a list falls back in silence.
+const DEVICES = {'cpu': 'cpu', 'wasm': 'wasm', 'wasm-threads': 'wasm', 'webgpu': 'webgpu'};
 
 const VERBOSE = 0, ERROR = 3;
 const PLACED = / placed on \[(\w+?)(?:ExecutionProvider)?\]\. Number of nodes: (\d+)/;
@@ -33,14 +33,14 @@ async function overheard(start) {
   }
 }
 
-function create(ort, device, bytes, logSeverityLevel) {
+function create(ort, backend, bytes, logSeverityLevel, threads = 1) {
   return ort.InferenceSession.create(bytes, {
-    executionProviders: [device], intraOpNumThreads: 1, interOpNumThreads: 1, logSeverityLevel,
+    executionProviders: [backend], intraOpNumThreads: threads, interOpNumThreads: 1, logSeverityLevel,
   });
 }
 
-async function probe(ort, device) {
-  const session = await create(ort, device, ONNX_PROBE(), ERROR);
+async function probe(ort, backend) {
+  const session = await create(ort, backend, ONNX_PROBE(), ERROR);
   const feeds = Object.fromEntries(
       Object.entries(PROBE).map(([name, values]) => [name, new ort.Tensor('float32', values, [ROWS, 2])]));
   const results = await session.run(feeds);
@@ -90,16 +90,20 @@ async function run(session, feeds) {
 
 /** Load an ONNX model on a device; see README.md. */
 export async function open({device, model, host}) {
-  if (!DEVICES.includes(device)) throw new Error(`ONNX Runtime has no device '${device}' here; there are ${DEVICES}`);
+  const backend = DEVICES[device];
+  if (!backend) throw new Error(`ONNX Runtime has no device '${device}' here; there are ${Object.keys(DEVICES)}`);
   const adapter = device === 'webgpu' ? await requestAdapter() : null;
-  const ort = await host.onnxruntime(device);
-  // One thread, as in the other libraries: see tfjs.mjs.
-  ort.env.wasm.numThreads = 1;
-  const found = await overheard(() => probe(ort, device));
+  const ort = await host.onnxruntime(backend);
+  const begin = (threads) => {
+    ort.env.wasm.numThreads = threads;
+    return overheard(() => probe(ort, backend));
+  };
+  // One thread, as in the other libraries (see tfjs.mjs), but where several are asked for.
+  const [found, threads] = device === 'wasm-threads' ? await withThreads(begin) : [await begin(1), {threads: 1}];
   nodes = null;
   const bytes = new Uint8Array(await host.read(model));
   // Node.js' library writes to standard error, past any console.
-  const session = await create(ort, device, bytes, device === 'cpu' ? ERROR : VERBOSE);
+  const session = await create(ort, backend, bytes, backend === 'cpu' ? ERROR : VERBOSE, threads.threads);
   const gpu = adapter && await ort.env.webgpu.device;
   const presence = new Presence(gpu);
   const types = Object.fromEntries(session.inputMetadata.map(({name, type}) => [name, type]));
@@ -107,11 +111,11 @@ export async function open({device, model, host}) {
   const environment = {
     onnxruntime: common,
     onnxruntime_build: Object.keys(versions).join(),
-    backend: device,
+    backend,
     ...found,
     nodes,  // how many of the graph run on which provider; null where ONNX Runtime did not say
     simd: true,  // there is no other build
-    threads: 1,
+    ...threads,
     ...(adapter ? describeWebgpu(gpu, adapter) : {}),
   };
 

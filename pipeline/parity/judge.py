@@ -34,7 +34,7 @@ _AT_A_TIME = 2
 UNSTEADY = "a second run on the same inputs gave other numbers"
 _SLOW = "no answer within {:.0f} s: this takes a GPU"
 _TOO_COARSE = "the probe finds {} significand bits in its arithmetic, where float32 has 24"
-_LATER = "Left to `isomer validate`: slow without a GPU, or a second browser."
+_LATER = "Left to `isomer validate`: slow without a GPU, a second browser, or threads."
 _ALONE = "Rows of one batch change each other's answers in this model: each was judged in a batch of its own."
 
 

@@ -17,8 +17,8 @@ from pipeline.runtimes.worker import Worker
 # Where a reduced precision is optional, a sample shows that the runtime computes what the file says.
 _REDUCED_ROWS = 500
 _FIXED = ("int8", "int8-io", "int16x8")
-# What a machine without a GPU emulates for minutes.
-_THOROUGH = ("webgl_f16", "webgpu")
+# What a machine without a GPU emulates for minutes, or only few pages get.
+_THOROUGH = ("webgl_f16", "webgpu", "wasm_threads")
 # JavaScript gives a model its inputs as floats.
 _FLOAT_IO = tuple(p.name for p in PRECISIONS if p.name not in ("int8-io", "int16x8"))
 # TensorFlow Lite 2.14 has other kernels for 16-bit activations, which no answers of today's can be held against.
@@ -42,7 +42,7 @@ class RuntimeEntry:
         static: takes only files without dynamic dimensions.
         own_variant: takes only the variant that is named like its device.
         flex: runs the files that hold TensorFlow's own operations (Select TF), and only those, in a Python of its own.
-        thorough: a second browser, or slow without a GPU: `validate` runs it, `export` where it is asked for by name.
+        thorough: a second browser, threads, or slow without a GPU: `validate` runs it, `export` where it is named.
         on_request: run only where its name or its device is asked for, if no row that always runs has the same.
         cuda: on an NVIDIA GPU, in a Python of its own where one is installed.
         emulated: on a processor in software, in a Python of its own; never timed, and run where it is asked for.
@@ -176,8 +176,10 @@ RUNTIMES: tuple[RuntimeEntry, ...] = (
     *_in_browsers(
         "tfjs-browser", "pipeline.runtimes.tfjs_browser", "tfjs", wasm=0, webgl=500, webgl_f16=100, webgpu=100, cpu=500
     ),
-    *_in_browsers("onnxruntime-web", "pipeline.runtimes.onnxruntime_web", "onnx", wasm=0, webgpu=100),
-    *_in_browsers("litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, webgpu=100, static=True),
+    *_in_browsers("onnxruntime-web", "pipeline.runtimes.onnxruntime_web", "onnx", wasm=0, wasm_threads=500, webgpu=100),
+    *_in_browsers(
+        "litert-web", "pipeline.runtimes.litert_web", "tflite", wasm=0, wasm_threads=500, webgpu=100, static=True
+    ),
     *_in_browsers("tfjs-firefox", "pipeline.runtimes.tfjs_firefox", "tfjs", wasm=0, webgl=100, webgpu=20),
     *_in_browsers("onnxruntime-firefox", "pipeline.runtimes.onnxruntime_firefox", "onnx", wasm=0, webgpu=20),
     *_in_browsers("litert-firefox", "pipeline.runtimes.litert_firefox", "tflite", wasm=0, webgpu=20, static=True),

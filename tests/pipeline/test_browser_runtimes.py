@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -27,8 +28,10 @@ FORMATS = {"tfjs": "tfjs", "onnxruntime": "onnx", "litert": "tflite"}
 CELLS = [
     ("onnxruntime_node", "cpu"),
     ("onnxruntime_web", "wasm"),
+    ("onnxruntime_web", "wasm-threads"),
     ("onnxruntime_web", "webgpu"),
     ("litert_web", "wasm"),
+    ("litert_web", "wasm-threads"),
     ("litert_web", "webgpu"),
     ("tfjs_browser", "webgpu"),
     ("tfjs_firefox", "wasm"),
@@ -120,11 +123,16 @@ def bits(outputs: dict[str, np.ndarray]) -> dict[str, bytes]:
 def test_the_device_that_was_asked_for_runs_with_the_same_bits_every_time(
     workers: Any, models: dict[str, Path], module: str, device: str
 ) -> None:
+    if device == "wasm-threads" and (os.cpu_count() or 1) < 2:
+        pytest.skip("this machine has one core")
     worker, library = workers(module, device), module.split("_")[0]
     environment = activate(worker, models[library])
-    assert environment["backend"] == device
+    assert environment["backend"] == device.removesuffix("-threads")
     assert environment["float_bits"] == 24 and isinstance(environment["flushes_subnormals"], bool)
-    assert environment["threads"] == 1
+    if device == "wasm-threads":
+        assert environment["threads"] > 1 and environment["workers"] > 0 and environment["cross_origin_isolated"]
+    else:
+        assert environment["threads"] == 1
     if device == "webgpu":
         assert environment["adapter_is_software"] or not environment["adapter_is_fallback"]
         assert environment["adapter_is_software"] is ("swiftshader" in environment["adapter"])
@@ -350,7 +358,7 @@ def test_what_is_slow_without_a_gpu_is_left_to_validate() -> None:
         return {e.label for e in select(names, (), ("tfjs", "onnx", "tflite", "web"), thorough=thorough)}
 
     everything = offered(thorough=True)
-    later = {label for label in everything if any(word in label for word in ("firefox", "webgpu", "f16"))}
+    later = {label for label in everything if any(word in label for word in ("firefox", "webgpu", "f16", "threads"))}
     assert later == everything - offered(thorough=False)
     assert offered("tfjs-browser", thorough=False) == offered("tfjs-browser", thorough=True)
 
