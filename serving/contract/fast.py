@@ -8,7 +8,9 @@ Whatever does not match goes the long way, which knows the errors.
 
 from __future__ import annotations
 
+import struct
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -36,7 +38,7 @@ class FastBodies:
         spec = signature.inputs[0] if len(signature.inputs) == 1 else None
         if spec is None or spec.dtype not in _DTYPES or not spec.shape or None in spec.shape[1:] or 0 in spec.shape[1:]:
             return
-        self._name, self._dtype = spec.name, np.dtype(spec.dtype)
+        self._name, self._dtype, self._shape = spec.name, np.dtype(spec.dtype), spec.shape[1:]
         row = b""
         for size in reversed(spec.shape[1:]):
             row = b"[" + b",".join([row] * (size or 0)) + b"]"
@@ -74,9 +76,19 @@ class FastBodies:
             return None
         if not named and self._signature.name != DEFAULT_SIGNATURE:
             return None
-        with np.errstate(over="ignore"):
-            array = np.array(values, dtype=self._dtype)
-        return Predict(self._signature, {self._name: array}, key == "instances")
+        return Predict(self._signature, {self._name: self._array(values)}, key == "instances")
+
+    def _array(self, values: list[Any]) -> np.ndarray:
+        """Rows whose shape is known. NumPy makes the same of nested lists, in twice the time."""
+        flat = values
+        for _ in self._shape:
+            flat = list(chain.from_iterable(flat))
+        try:
+            packed = struct.pack(f"{len(flat)}{self._dtype.char}", *flat)
+        except (OverflowError, struct.error):  # beyond float32, where NumPy has infinity
+            with np.errstate(over="ignore"):
+                return np.array(values, dtype=self._dtype)
+        return np.frombuffer(packed, self._dtype).reshape(len(values), *self._shape)
 
     def _rows(self, count: int) -> bytes:
         return b",".join([self._row] * count) + b"]}"

@@ -20,8 +20,8 @@ from serving.settings import FLOAT32
 from serving.signature import DEFAULT_SIGNATURE, Signature
 
 # Weight of the newest call in the average of seconds per row, where it was faster and where it was slower: one that
-# another process interrupted must not send the next ones to threads.
-_FASTER, _SLOWER = 0.5, 0.05
+# another process interrupted must not send the next ones to threads, however long it was away.
+_FASTER, _SLOWER, _MOST_TIMES = 0.5, 0.05, 4.0
 
 
 @dataclass
@@ -74,6 +74,7 @@ class Servable:
         if self.row_seconds == float("inf"):
             self.row_seconds = each
         else:
+            each = min(each, _MOST_TIMES * self.row_seconds)
             self.row_seconds += (each - self.row_seconds) * (_FASTER if each < self.row_seconds else _SLOWER)
 
 
