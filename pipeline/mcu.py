@@ -15,6 +15,13 @@ _LIMIT = 1 << 20
 # The smallest first: what fits on a microcontroller.
 _PREFERRED = ("int8", "int8-io", "float32")
 _PER_LINE = 24
+# Operators that TFLite Micro's resolver does not spell as their names would have it.
+_SPELLED = {
+    "BATCH_MATMUL": "BatchMatMul",
+    "CUMSUM": "CumSum",
+    "PADV2": "PadV2",
+    "UNIDIRECTIONAL_SEQUENCE_LSTM": "UnidirectionalSequenceLSTM",
+}
 
 
 def choose(artifacts: Sequence[Artifact]) -> Artifact | None:
@@ -73,7 +80,8 @@ def write(root: Path, artifact: Artifact, directory: Path) -> None:
 
 def _registered(operator: str) -> str:
     """TFLite Micro's name of an operator: CONV_2D is added by AddConv2D."""
-    return "".join(part if part[0].isdigit() else part.capitalize() for part in operator.split("_"))
+    spelled = "".join(part if part[0].isdigit() else part.capitalize() for part in operator.split("_"))
+    return _SPELLED.get(operator, spelled)
 
 
 def _rounded(size: int) -> int:

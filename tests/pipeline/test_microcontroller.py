@@ -107,8 +107,30 @@ def test_whole_numbers_are_bit_equal_to_the_reference_kernels(tmp_path: Path) ->
     assert environment["arena_bytes"] > 0
 
 
-@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler here")
-def test_the_c_array_is_the_file(tiny_bundle: Path, tmp_path: Path) -> None:
+# A bare Cortex-M3: the first two words are the stack's end and where to start; the emulator takes what is written.
+CORTEX_M3 = """
+extern void _start(void);
+__attribute__((section(".vectors"), used)) static const void *const vectors[] = {(void *)0x20400000, (void *)_start};
+void _init(void) {}
+void _fini(void) {}
+"""
+CORTEX_M3_FLAGS = ["-mcpu=cortex-m3", "-mthumb", "--specs=rdimon.specs", "-nostartfiles", "-Wl,-Ttext=0x100"]
+CORTEX_M3_FLAGS += ["-Wl,--section-start=.vectors=0"]
+MPS2 = ["qemu-system-arm", "-M", "mps2-an385", "-nographic", "-monitor", "none", "-serial", "none"]
+MPS2 += ["-semihosting-config", "enable=on,target=native", "-kernel"]
+
+
+@pytest.mark.parametrize(
+    ("compiler", "flags", "start", "run"),
+    [("cc", [], "", []), ("arm-none-eabi-gcc", CORTEX_M3_FLAGS, CORTEX_M3, MPS2)],
+    ids=["here", "cortex-m3"],
+)
+def test_the_c_array_is_the_file(
+    compiler: str, flags: list[str], start: str, run: list[str], tiny_bundle: Path, tmp_path: Path
+) -> None:
+    for program in (compiler, *run[:1]):
+        if shutil.which(program) is None:
+            pytest.skip(f"no {program} here")
     artifacts = [Artifact.from_json(a) for a in manifest.read(tiny_bundle)["artifacts"]]
     artifact = mcu.choose(artifacts)
     assert artifact is not None and artifact.variant == "batch1"
@@ -117,11 +139,29 @@ def test_the_c_array_is_the_file(tiny_bundle: Path, tmp_path: Path) -> None:
     assert "X(Conv2D)" in header and "X(FullyConnected)" in header and "X(Softmax)" in header
     measured, _ = mcu.arena(tiny_bundle, artifact)
     assert measured is not None
-    program = '#include "model.h"\n#include <stdio.h>\n'
+    program = f'#include "model.h"\n#include <stdio.h>\n{start}'
     program += "int main(void) { fwrite(model_data, 1, sizeof model_data, stdout); return MODEL_ARENA_BYTES < %d; }"
     (tmp_path / "dump.c").write_text(program % measured)
     files: list[Any] = [tmp_path / "dump.c", tmp_path / "model.c"]
-    subprocess.run(["cc", "-std=c99", "-Wall", "-Werror", *files, "-o", tmp_path / "dump"], check=True)
-    done = subprocess.run([tmp_path / "dump"], capture_output=True)
+    if start:
+        found = [compiler, *flags, "-print-file-name=rdimon-crt0.o"]
+        files.append(subprocess.run(found, check=True, capture_output=True, text=True).stdout.strip())
+    command = [compiler, "-std=c99", "-Wall", "-Werror", *flags, *files, "-o", tmp_path / "dump"]
+    subprocess.run(command, check=True)
+    done = subprocess.run([*run, tmp_path / "dump"], capture_output=True, timeout=120)
     assert done.returncode == 0
     assert done.stdout == artifact.locate(tiny_bundle).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("operator", "name"),
+    [
+        ("CONV_2D", "Conv2D"),
+        ("BATCH_MATMUL", "BatchMatMul"),
+        ("SPLIT_V", "SplitV"),
+        ("RELU6", "Relu6"),
+        ("UNIDIRECTIONAL_SEQUENCE_LSTM", "UnidirectionalSequenceLSTM"),
+    ],
+)
+def test_operators_have_the_names_of_the_resolver(operator: str, name: str) -> None:
+    assert mcu._registered(operator) == name

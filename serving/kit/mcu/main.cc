@@ -1,6 +1,7 @@
 // The model on a microcontroller, with TensorFlow Lite for Microcontrollers (github.com/tensorflow/tflite-micro).
-// NOT EXECUTED on a board by isomer's tests: they run the same file in TFLite Micro's own interpreter and kernels,
-// built for x86-64, and measure there how large the arena must be (model.h).
+// NOT COMPILED by isomer's tests, which cannot have that library's sources: they run the same file in its interpreter and
+// kernels, built for x86-64, measure there how large the arena must be (model.h), and read model.c on an emulated
+// Cortex-M3.
 //
 // Build it in a project that has the library, with model.c; for example as an example of tflite-micro's own make.
 
