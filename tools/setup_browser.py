@@ -32,18 +32,27 @@ class Wanted:
         find: raises RuntimeUnavailable where there is none.
         variable: of the environment that names one.
         packages: Debian's.
+        lacks: what of them is not there although the browser is, and what that costs; "" for nothing.
     """
 
     name: str
     find: Callable[[], Program]
     variable: str
     packages: tuple[str, ...]
+    lacks: Callable[[], str] = str
 
 
+def _vulkan() -> str:
+    if sys.platform != "linux" or any(any(Path(place).glob("*.json")) for place in _VULKAN_DRIVERS):
+        return ""
+    return "there is no Vulkan driver, without which it has no WebGPU"
+
+
+_VULKAN_DRIVERS = ("/usr/share/vulkan/icd.d", "/etc/vulkan/icd.d", "/usr/local/share/vulkan/icd.d")
 WANTED = (
     Wanted("Chromium", find_browser, "ISOMER_CHROMIUM", ("chromium",)),
     # Firefox has no WebGPU without a Vulkan; Mesa's computes on the processor. Chromium brings its own.
-    Wanted("Firefox", find_firefox, "ISOMER_FIREFOX", ("firefox-esr", "mesa-vulkan-drivers")),
+    Wanted("Firefox", find_firefox, "ISOMER_FIREFOX", ("firefox-esr", "mesa-vulkan-drivers"), _vulkan),
 )
 
 
@@ -74,12 +83,17 @@ def main() -> None:
     """Look, install where that is possible, and say what came of it."""
     for wanted in WANTED:
         found, why = _look(wanted), ""
-        if isinstance(found, RuntimeUnavailable):
-            print(f"No {wanted.name} found; trying apt ...", flush=True)
+        missing = isinstance(found, RuntimeUnavailable)
+        if missing or wanted.lacks():
+            print(
+                f"{f'No {wanted.name} found' if missing else f'{wanted.name}: {wanted.lacks()}'}; trying apt ...",
+                flush=True,
+            )
             why = _install(wanted)
             found = _look(wanted)
         if isinstance(found, Program):
-            print(f"{wanted.name}: {found.path} {found.version} (from {found.how}).")
+            lack = f" But {wanted.lacks()}: {why}." if wanted.lacks() else ""
+            print(f"{wanted.name}: {found.path} {found.version} (from {found.how}).{lack}")
         else:
             print(f"No {wanted.name}: its cells will be NOT_RUN. {found.what} {why}".strip())
 
