@@ -26,6 +26,11 @@ _PATH = "/v1/traces"
 # A collector that does not answer must not hold up the server's end.
 _EXPORT_SECONDS = 2.0
 _VARIABLE = re.compile(r"(?i)/(model|version|label)s/[^/:]+")
+_ROUTE = re.compile(
+    r"/v[12]/models/\{model\}(/versions/\{version\}|/labels/\{label\})?"
+    r"(:predict|:classify|:regress|/metadata|/infer|/ready)?"
+)
+_MOST_CHARACTERS = 1024
 _TRACED = re.compile(r"(?i)/v[12]/models/.*", re.DOTALL)
 
 
@@ -65,6 +70,12 @@ class Trace:
         Args:
             failed: by the server's fault.
         """
+        try:
+            self._end(failed, attributes)
+        except Exception:  # a trace that cannot be told is no reason to fail a request
+            log.error("fault", trace=True)
+
+    def _end(self, failed: bool, attributes: dict[str, Any]) -> None:
         from opentelemetry.trace import SpanKind, Status, StatusCode, set_span_in_context
 
         span = self._tracer.start_span(
@@ -144,10 +155,13 @@ class Tracer:
         if not _TRACED.fullmatch(path):
             return None
         carrier = {k.decode(): v.decode("latin-1") for k, v in headers.items() if k in HEADERS}
-        # Names vary, routes do not.
+        # Names vary, routes do not; what is no route could be anything, and spans' names must be few.
         route = _VARIABLE.sub(lambda m: f"/{m[1].lower()}s/{{{m[1].lower()}}}", path)
-        attributes = {"http.request.method": method, "http.route": route, "url.path": path}
-        return Trace(self._tracer, self._propagator.extract(carrier), f"{method} {route}", attributes)
+        attributes = {"http.request.method": method, "url.path": path[:_MOST_CHARACTERS]}
+        if _ROUTE.fullmatch(route):
+            attributes["http.route"] = route
+        name = f"{method} {attributes['http.route']}" if "http.route" in attributes else method
+        return Trace(self._tracer, self._propagator.extract(carrier), name, attributes)
 
     def rpc(self, service: str, method: str, metadata: Any) -> Trace:
         """Begin a call's trace."""

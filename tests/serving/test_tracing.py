@@ -132,6 +132,15 @@ def test_what_is_refused_and_what_is_read_in_a_thread(live: Live, collector: Col
     assert attributes(inside["engine"])["isomer.batch.rows"] == 30000
 
 
+def test_paths_that_are_none_make_no_names(live: Live, collector: Collector) -> None:
+    for path in ("/v2/models/half/else", f"/v1/models/half/{'y' * 9000}"):
+        live.get(path)
+    found = until(lambda: collector.of("GET") if len(collector.of("GET")) == 2 else None, "exported")
+    assert all(len(attributes(span)["url.path"]) <= 1024 for span in found)
+    assert not live.events("fault")
+    assert not live.events("traces")
+
+
 def test_what_is_not_traced(live: Live, collector: Collector) -> None:
     """Health and metrics; and what the client's own sampling left out."""
     before = len(collector.spans())
