@@ -46,9 +46,9 @@ def depends_on_values(tensor: Any) -> bool:
 
 
 def called(node: Any) -> list[str]:
-    """Names of the functions that an operation calls: bodies of loops, branches."""
+    """Names that may be of functions which an operation calls: its own type (a `Defun`), bodies of loops, branches."""
     values = node.attr.values()
-    return [v.func.name for v in values if v.func.name] + [f.name for v in values for f in v.list.func]
+    return [node.op, *(v.func.name for v in values if v.func.name), *(f.name for v in values for f in v.list.func)]
 
 
 def _behind(nodes: list[Any], wanted: list[str]) -> Iterator[Any]:

@@ -67,7 +67,7 @@ def write(rows: Rows, order: Sequence[str], environment: dict[str, Any], expecte
     models = [m for m in order if (m, ISOMER) in rows]
     parts = [
         _INTRODUCTION,
-        _circumstances(rows, models, len(order), environment),
+        _circumstances(rows, models, order, environment),
         "## By format\n",
         _summary(rows, models),
         "## By part\n",
@@ -84,15 +84,21 @@ def write(rows: Rows, order: Sequence[str], environment: dict[str, Any], expecte
     PAGE.write_text("\n".join(parts), encoding="utf-8")
 
 
-def _circumstances(rows: Rows, models: Sequence[str], total: int, environment: dict[str, Any]) -> str:
+def _circumstances(rows: Rows, models: Sequence[str], order: Sequence[str], environment: dict[str, Any]) -> str:
     times = sorted(row.when for row in rows.values() if row.when)
     spent = {side: sum(r.seconds for (_, s), r in rows.items() if s == side) / 60 for side in (ISOMER, STOCK)}
     versions = ", ".join(f"{name} {version}" for name, version in environment["versions"].items())
     both = sum((m, STOCK) in rows for m in models)
     partial = "" if both == len(models) else f" Today's converters were run on {both} of them."
+    hours = Counter(rows[m, ISOMER].when[:13] for m in models)
+    if len(hours) > 1:
+        listed = ", ".join(f"{count} at {hour}h" for hour, count in sorted(hours.items()))
+        partial += f" isomer's rows by the hour (UTC) in which they were last run: {listed}."
+    if lacking := Counter(m.split("/")[0] for m in order if m not in set(models)):
+        partial += f" Not run: {', '.join(f'{count} of {part}' for part, count in lacking.items())}."
     machine = f"{environment['cores']} cores of {environment['cpu']} ({environment['platform']})"
     return (
-        f"{len(models)} of the corpus' {total} models, each with its latest row, from {times[0][:16]} to "
+        f"{len(models)} of the corpus' {len(order)} models, each with its latest row, from {times[0][:16]} to "
         f"{times[-1][:16]} UTC (a stopped run goes on where it was), in {spent[ISOMER]:.0f} minutes "
         f"by isomer and {spent[STOCK]:.0f} minutes by today's converters, one model at a time.{partial}\n\n"
         f"On {machine}, Python {environment['python']}; {versions}.\n"

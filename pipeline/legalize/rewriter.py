@@ -115,6 +115,8 @@ class Rewriter:
         Args:
             without: a rule that is not asked: the one that asks for this.
         """
+        if op.type in self._definitions:
+            return self.call(op.type, inputs)  # a function that is called by its own name
         if (folded := self.constants.fold(op, inputs)) is not None:
             return folded
         name_scope = f"{self._scope}/" if self._scope else "isomer/"

@@ -1,4 +1,4 @@
-"""Normalization whose statistics come from the data (layer, group and unit normalization)."""
+"""Normalization whose statistics come from the data (layer, group, unit and local response normalization)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from pipeline.legalize.elementwise import combine
-from pipeline.legalize.registry import FORMATS, TFLITE, rule
+from pipeline.legalize.registry import FORMATS, ORACLE, TFJS, TFLITE, rule
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
@@ -39,6 +39,22 @@ def rsqrt_of_zero(rewriter: Rewriter, op: Any, x: Any) -> Any:
     if _is_positive(rewriter, x):
         return None
     return tf.where(tf.equal(x, 0.0), rewriter.constant(np.array(np.inf, np.float32)), tf.math.rsqrt(x))
+
+
+@rule(
+    "LRN",
+    targets=(TFJS, ORACLE),
+    why="x / (bias + alpha s)^beta, with s the sum of the squares of the channels around: its definition.",
+)
+def local_response_by_shifts(rewriter: Rewriter, op: Any, x: Any) -> Any:
+    radius, bias, alpha, beta = (op.get_attr(a) for a in ("depth_radius", "bias", "alpha", "beta"))
+    channels = x.shape[-1]
+    if channels is None:
+        return None
+    radius = min(radius, channels - 1)
+    squares = tf.pad(tf.square(x), [[0, 0]] * (x.shape.rank - 1) + [[radius, radius]])
+    around = tf.add_n([squares[..., k : k + channels] for k in range(2 * radius + 1)])
+    return x * tf.pow(bias + alpha * around, -beta)
 
 
 def _factors(rewriter: Rewriter, tensor: Any) -> list[tuple[Any, Any]]:

@@ -19,6 +19,18 @@ def _layer(random: Random) -> Any:
 
 
 CASES: tuple[Case, ...] = (
+    Case(
+        "local_response_by_shifts",
+        "around",
+        function(lambda x: tf.nn.local_response_normalization(x, 2, bias=1.5, alpha=0.3, beta=0.75), (4, 3, 7)),
+        ulp=32,
+    ),
+    Case(
+        "local_response_by_shifts",
+        "all channels",
+        function(lambda x: tf.nn.local_response_normalization(x, alpha=0.1), (2, 2, 3)),
+        ulp=32,
+    ),
     Case("center_before_scaling", "layer", stack(_layer, shape=(4, 6)), ulp=16),
     # The mean itself is off by an ULP of 1000, which is 2^10 ULP of the result.
     Case("center_before_scaling", "far from zero", stack(_layer, shape=(6,)), 4096, draw=_rows_far_from_zero),

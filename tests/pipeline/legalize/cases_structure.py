@@ -7,6 +7,7 @@ from typing import Any
 import tensorflow as tf
 from keras import layers
 from rule_cases import Case, function, stack
+from tensorflow.python.framework.function import Defun
 
 
 def _static_shape(x: Any) -> Any:
@@ -15,10 +16,21 @@ def _static_shape(x: Any) -> Any:
     return x * tf.cast(size, tf.float32)
 
 
+@Defun(tf.float32)
+def tripled(x: Any) -> Any:
+    return 3.0 * x
+
+
+def _old_function(x: Any) -> Any:
+    """TensorFlow calls one by an operation of its own name, as in its loss for CTC."""
+    return tf.function(lambda v: tf.reshape(tripled(v), tf.shape(v)) + 1.0, autograph=False)(x)
+
+
 CASES: tuple[Case, ...] = (
     Case("pass_through", "identity", function(lambda x: tf.stop_gradient(tf.identity(x)) + 1.0, (3,))),
     Case("pass_all_through", "identity_n", function(lambda x: tf.identity_n([x, 2.0 * x])[1], (3,))),
     Case("inline_call", "function", function(tf.function(lambda x: 3.0 * x, autograph=False, jit_compile=True), (3,))),
+    Case("inline_call", "function in a function of an old kind", function(_old_function, (3,))),
     Case("inline_call", "grouped conv", stack(lambda r: layers.Conv2D(4, 3, groups=2), shape=(6, 6, 4)), 16, run=False),
     Case("redundant_cast", "half", function(lambda x: tf.cast(tf.cast(x, tf.float16), tf.float32) * 2.0, (3,)), 1e4),
     Case("static_shape", "shape of a constant", function(_static_shape, (3,))),
