@@ -73,6 +73,7 @@ coverage: setup ## Take the whole corpus through isomer and today's converters (
 	$(UV) run --frozen --group coverage python -m benchmarks.coverage
 
 test: setup $(EMULATED) $(PROMTOOL) ## Run the tests
+	$(RUN) python tools/setup_compiler.py
 	$(RUN) pytest
 
 soak: setup ## Send the server 100,000 bad requests and many that its description allows: none may crash or hang it, or make it grow
