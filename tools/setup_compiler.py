@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Make sure that the kit's programs in C can be built for ARM64, where that can be done without asking.
 
-Takes Debian's cross compiler that is there; else installs it if we are root and apt is there; else says which tests will
-be skipped. Exits 0 in each case.
+Takes Debian's cross compiler that is there; else installs it if we are root and apt is there; else says which tests
+will be skipped. Exits 0 in each case.
 """
 
 from __future__ import annotations
