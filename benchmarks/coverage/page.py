@@ -41,9 +41,9 @@ _INTRODUCTION = """\
 
 # Coverage
 
-Every model of the corpus (`tests/corpus/`) through isomer, and through the converters that a user calls today, in one
-run. A model counts as passed in a format only if it was converted, the file loads in the plain runtime, and it is right
-at every batch size.
+Every model of the corpus (`tests/corpus/`) through isomer, and through the converters that a user calls today. A model
+counts as passed in a format only if it was converted, the file loads in the plain runtime, and it is right at every
+batch size.
 
 **isomer**: what `isomer export` says of the cell: outputs within the budget of the float64 oracle on all judged rows,
 awkward ones included, in batches of 1, 3 and 500, repeated bit by bit; names, types and shapes as the model declares
