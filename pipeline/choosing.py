@@ -12,6 +12,7 @@ from pipeline.artifact import Artifact
 from pipeline.benchmarking import Timing, benchmark
 from pipeline.cells import Cell, Status
 from pipeline.errors import UsageError
+from pipeline.progress import Observer
 
 _UNITS = {"B": 1, "kB": 1e3, "MB": 1e6, "GB": 1e9, "KiB": 2**10, "MiB": 2**20, "ms": 1.0, "us": 1e-3, "s": 1e3, "": 1.0}
 _KINDS = {"size": ("B", "kB", "MB", "GB", "KiB", "MiB"), "latency": ("ms", "us", "s"), "accuracy": ("",)}
@@ -35,11 +36,12 @@ class Limits:
 
 @dataclass(frozen=True)
 class Candidate:
-    """An artifact with its figures; `problem` says which limit it misses, if any."""
+    """An artifact with its figures; `place` is the runtime of its latency, `problem` the limits that it misses."""
 
     artifact: Artifact
     accuracy: float | None
     latency: float | None
+    place: str
     problem: str
 
 
@@ -53,7 +55,9 @@ class Choice:
     def to_json(self) -> dict[str, Any]:
         if self.chosen is None:
             return {"artifact": None, "path": None, "reason": self.reason}
-        return {"artifact": self.chosen.artifact.label, "path": self.chosen.artifact.path, "reason": self.reason}
+        own, artifact = self.chosen, self.chosen.artifact
+        figures = {"bytes": artifact.bytes, "accuracy": own.accuracy, "latency_ms": own.latency}
+        return {"artifact": artifact.label, "path": artifact.path, **figures, "reason": self.reason}
 
 
 def parse(text: str) -> Limits:
@@ -76,14 +80,14 @@ def parse(text: str) -> Limits:
     return Limits(found.get("size"), found.get("accuracy"), found.get("latency"))
 
 
-def choose(bundle: Path, certificate: dict[str, Any], limits: Limits) -> Choice:
+def choose(bundle: Path, certificate: dict[str, Any], limits: Limits, observer: Observer | None = None) -> Choice:
     """The smallest artifact within the limits whose cells pass; of two as small, the more accurate.
 
-    Latency is measured here and now where there is a limit on it.
+    Latency is measured here and now where there is a limit on it, in the runtimes that have a cell that passes.
     """
     artifacts = [Artifact.from_json(a) for a in certificate["artifacts"]]
     cells = [Cell.from_json(c) for c in certificate["cells"]]
-    timings = benchmark(bundle).timings if limits.latency is not None else ()
+    timings = () if limits.latency is None else _timings(bundle, cells, observer)
     candidates = [_examine(artifact, cells, timings, limits) for artifact in artifacts]
     within = sorted((c for c in candidates if not c.problem), key=lambda c: (c.artifact.bytes, -(c.accuracy or 0)))
     if not within:
@@ -97,6 +101,12 @@ def choose(bundle: Path, certificate: dict[str, Any], limits: Limits) -> Choice:
     count = f"{len(within)} of {len(candidates)} artifacts are" if others else f"1 of {len(candidates)} artifacts is"
     reason = f"{best.artifact.label}, {_figures(best)}: the smallest; {count} within the budget{next_best}{why}."
     return Choice(best, reason)
+
+
+def _timings(bundle: Path, cells: Sequence[Cell], observer: Observer | None) -> tuple[Timing, ...]:
+    passed = [c for c in cells if c.verdict is Status.PASS]
+    runtimes, devices = (sorted({getattr(c, of) for c in passed}) for of in ("runtime", "device"))
+    return benchmark(bundle, runtime=runtimes, device=devices, observer=observer).timings if passed else ()
 
 
 def accuracy_of(artifact: Artifact, cells: Sequence[Cell]) -> float | None:
@@ -117,8 +127,13 @@ def _cells(artifact: Artifact, cells: Sequence[Cell]) -> list[Cell]:
 
 def _examine(artifact: Artifact, cells: Sequence[Cell], timings: Sequence[Timing], limits: Limits) -> Candidate:
     accuracy = accuracy_of(artifact, cells)
-    times = [t.p50_ms for t in timings if _same(t, artifact) and t.p50_ms is not None]
-    latency = min(times, default=None)
+    places = {(c.runtime, c.device) for c in _cells(artifact, cells) if c.verdict is Status.PASS}
+    times = [
+        (t.p50_ms, f"{t.runtime}/{t.device}")
+        for t in timings
+        if _same(t, artifact) and t.p50_ms is not None and (t.runtime, t.device) in places
+    ]
+    latency, place = min(times, default=(None, ""))
     problems = []
     if not any(c.verdict is Status.PASS for c in _cells(artifact, cells)):
         problems.append("no cell of it passes")
@@ -127,8 +142,8 @@ def _examine(artifact: Artifact, cells: Sequence[Cell], timings: Sequence[Timing
     if limits.accuracy is not None and (accuracy is None or accuracy < limits.accuracy):
         problems.append("no accuracy" if accuracy is None else f"accuracy {accuracy:.2%}")
     if limits.latency is not None and (latency is None or latency > limits.latency):
-        problems.append("not timed" if latency is None else f"{latency:.3g} ms")
-    return Candidate(artifact, accuracy, latency, ", ".join(problems))
+        problems.append("not timed" if latency is None else f"{latency:.3g} ms on {place}")
+    return Candidate(artifact, accuracy, latency, place, ", ".join(problems))
 
 
 def _same(timing: Timing, artifact: Artifact) -> bool:
@@ -138,5 +153,5 @@ def _same(timing: Timing, artifact: Artifact) -> bool:
 def _figures(candidate: Candidate) -> str:
     parts = [f"{candidate.artifact.bytes:,} bytes"]
     parts += [f"accuracy {candidate.accuracy:.2%}"] if candidate.accuracy is not None else []
-    parts += [f"{candidate.latency:.3g} ms"] if candidate.latency is not None else []
+    parts += [f"{candidate.latency:.3g} ms on {candidate.place}"] if candidate.latency is not None else []
     return ", ".join(parts)

@@ -136,7 +136,7 @@ def export(
             allow_flex=allow_flex,
             observer=terminal,
         )
-        choice = None if limits is None else choosing.choose(done.bundle, done.certificate, limits)
+        choice = None if limits is None else choosing.choose(done.bundle, done.certificate, limits, terminal)
         line = done.to_json() if choice is None else {**done.to_json(), "choice": choice.to_json()}
         _show(terminal, line, done.certificate, json)
         if not json:

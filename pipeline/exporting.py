@@ -257,7 +257,8 @@ def _finish(
     listing = manifest.build(root, source.name, version, created, artifacts)
     (root / "README.md").write_text(card.render(document, listing, loaded.receipt), encoding="utf-8")
     (root / "report.html").write_text(html.render(document, listing, loaded.receipt), encoding="utf-8")
-    manifest.write(root, manifest.build(root, source.name, version, created, artifacts))
+    found = document.get("calibration")
+    manifest.write(root, manifest.build(root, source.name, version, created, artifacts, found))
     return publish.publish(root, version) if passed else publish.reject(root)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,6 +11,7 @@ import numpy as np
 
 from pipeline import formats
 from pipeline.artifact import Artifact
+from pipeline.bases import Base, Bases
 from pipeline.calibration import Calibration
 from pipeline.capture import Capture
 from pipeline.errors import LegalizationError, ModelError, Obstacle, describe
@@ -69,15 +71,17 @@ def reduce(
     Raises:
         ModelError: a precision that no format can be written at.
     """
-    artifacts, refusals = _write_all(plan, root, base, calibration, observer, model)
-    checks, expected = _examine(root, captured, artifacts, base, evidence, rows, calibration)
+    with tempfile.TemporaryDirectory(prefix=".unrolled-", dir=root) as scratch:
+        bases = Bases(captured, root, base, Path(scratch))
+        artifacts, refusals = _write_all(plan, root, bases, calibration, observer, model)
+        checks, expected = _examine(root, artifacts, bases, evidence, rows, calibration)
     return Reduction(artifacts, refusals, checks, expected)
 
 
 def _write_all(
     plan: Plan,
     root: Path,
-    base: Sequence[Artifact],
+    bases: Bases,
     calibration: Calibration | None,
     observer: Observer,
     model: str,
@@ -85,13 +89,12 @@ def _write_all(
     artifacts: list[Artifact] = []
     refusals: list[Refusal] = []
     for entry in formats.FORMATS:
-        own = [artifact for artifact in base if artifact.format == entry.name]
         for precision in plan.get(entry.name, ()):
-            if precision == FLOAT32 or not own:
+            if precision == FLOAT32 or not bases.has(entry.name):
                 continue
             observer.stage(model, f"writing {entry.name} {precision}")
             try:
-                artifacts += _write(entry, own, root, precision, calibration)
+                artifacts += _write(entry, bases.of(entry, precision), root, precision, calibration)
             except LegalizationError as error:
                 refusals.append(Refusal(entry.name, precision, error.obstacles))
                 observer.notice(f"{entry.name} {precision} is UNSUPPORTED: {refusals[-1].reason}")
@@ -112,22 +115,25 @@ def _write_all(
 
 
 def _write(
-    entry: FormatEntry, own: Sequence[Artifact], root: Path, precision: str, calibration: Calibration | None
+    entry: FormatEntry, base: Base, root: Path, precision: str, calibration: Calibration | None
 ) -> list[Artifact]:
-    if own[0].flex:
+    if base.artifacts[0].flex:
         reason = "its float32 file holds TensorFlow's own operations, which know no other precision"
         raise LegalizationError.of(entry.name, [Obstacle("", (), reason, "Leave out --allow-flex.")])
     module = entry.load_quantizer()
     samples = calibration.tensors if calibration is not None and named(precision).calibrated else None
-    chosen = [a for a in own if not a.variant or precision in entry.static]
-    return [module.write(artifact, root, precision, samples) for artifact in chosen]
+    chosen = [a for a in base.artifacts if not a.variant or precision in entry.static]
+    made = [module.write(artifact, base.root, precision, samples) for artifact in chosen]
+    for artifact in made:
+        if base.root != root:
+            artifact.locate(base.root).rename(artifact.locate(root))
+    return made
 
 
 def _examine(
     root: Path,
-    captured: Capture,
     artifacts: Sequence[Artifact],
-    base: Sequence[Artifact],
+    bases: Bases,
     evidence: Evidence,
     rows: np.ndarray,
     calibration: Calibration | None,
@@ -139,23 +145,20 @@ def _examine(
     samples = None if calibration is None else calibration.tensors
     for artifact in artifacts:
         entry, path = _entry(artifact), artifact.locate(root)
+        base = bases.of(entry, artifact.precision)
         module, quantizer = entry.load(), entry.load_quantizer()
         operators = module.operators(path)
-        held, whole = quantizer.stored(path), quantizer.stored(_base(artifact, base).locate(root))
-        checks.append(contract.check_signature(artifact, captured.signature))
+        held, whole = quantizer.stored(path), quantizer.stored(base.like(artifact).locate(base.root))
+        checks.append(contract.check_signature(artifact, base.captured.signature))
         checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
         checks.append(stored_weights.check_stored(artifact.label, whole, held))
         key = (artifact.format, reduced.arithmetic(artifact.format, artifact.precision), stored_weights.identity(held))
         if key not in answered:
-            legal = legalize(captured, artifact.format)
-            answered[key] = reduced.expect(captured, legal, artifact, whole, held, evidence, rows, samples)
+            legal = legalize(base.captured, artifact.format)
+            answered[key] = reduced.expect(base.captured, legal, artifact, whole, held, evidence, rows, samples)
         expected[artifact.label] = replace(answered[key], quanta=quantizer.quanta(path), answers={})
     return checks, expected
 
 
 def _entry(artifact: Artifact) -> FormatEntry:
     return next(entry for entry in formats.FORMATS if entry.name == artifact.format)
-
-
-def _base(artifact: Artifact, base: Sequence[Artifact]) -> Artifact:
-    return next(a for a in base if (a.format, a.variant, a.precision) == (artifact.format, artifact.variant, FLOAT32))

@@ -41,8 +41,19 @@ class Verification:
         return not self.problems
 
 
-def build(root: Path, model: str, version: int | None, created: str, artifacts: Sequence[Artifact]) -> dict[str, Any]:
-    """The manifest of all files below `root` except itself."""
+def build(
+    root: Path,
+    model: str,
+    version: int | None,
+    created: str,
+    artifacts: Sequence[Artifact],
+    calibration: dict[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The manifest of all files below `root` except itself.
+
+    Args:
+        calibration: the rows that ranges of activations were found on, as in the certificate.
+    """
     files = [
         {"path": path, "bytes": (root / path).stat().st_size, "sha256": sha256(root / path)} for path in _listing(root)
     ]
@@ -54,6 +65,7 @@ def build(root: Path, model: str, version: int | None, created: str, artifacts: 
         "files": files,
         "artifacts": [a.to_json() for a in artifacts],
         "digest": _digest(files),
+        **({} if calibration is None else {"calibration": calibration}),
     }
 
 

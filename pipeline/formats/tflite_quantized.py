@@ -149,6 +149,10 @@ def _quantize(source: Path, precision: str, samples: Samples | None, static: boo
                 operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
                 algorithm_key="no_quantize",
             )
+    if precision == "int16x8":  # TFLite's kernel refuses most pairs of steps
+        made.update_quantization_recipe(
+            regex=".*", operation_name=qtyping.TFLOperationName.SUB, algorithm_key="no_quantize"
+        )
     ranges = None if samples is None else _ranges(made, samples, static)
     return bytes(made.quantize(ranges).quantized_model)
 
@@ -196,6 +200,10 @@ def _ranges(made: Any, samples: Samples, static: bool) -> dict[str, Any]:
             for key, choose in (("min", np.minimum), ("max", np.maximum)):
                 if key in found:
                     known[key] = choose(known[key], found[key])
+    # Any step keeps a zero, but kernels refuse sums of steps that are apart by orders of magnitude.
+    for known in merged.values():
+        if "min" in known and not np.any(known["min"]) and not np.any(known["max"]):
+            known["min"], known["max"] = known["min"] - 1, known["max"] + 1
     return merged
 
 

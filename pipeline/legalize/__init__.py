@@ -6,7 +6,7 @@ The result computes the same function. Each rule states why it is exact, or the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -76,6 +76,22 @@ def legalize(capture: Capture, target: str, batch: int | None = None, lenient: b
     if (target, batch, lenient) not in done:
         done[target, batch, lenient] = _legalize(capture, target, batch, lenient)
     return done[target, batch, lenient]
+
+
+def unrolled(capture: Capture) -> Capture:
+    """The same function captured with its loops written out, step by step; the capture itself where it has none.
+
+    Raises:
+        LegalizationError: a loop takes a number of steps that depends on the input, or too many.
+    """
+    from pipeline.closure import closure_of
+    from pipeline.legalize.reachable import operations
+    from pipeline.legalize.registry import UNROLLED
+
+    if not {"While", "StatelessWhile"} & set(operations(capture.traced.graph)):
+        return capture
+    legal = legalize(capture, UNROLLED)
+    return replace(capture, traced=legal.concrete, closure=closure_of(legal.concrete), variables={})
 
 
 def runnable(capture: Capture) -> Legalized | None:

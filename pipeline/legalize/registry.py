@@ -11,6 +11,8 @@ from typing import Any
 TFLITE, ONNX, TFJS, SAVEDMODEL, ORACLE = "tflite", "onnx", "tfjs", "savedmodel", "oracle"
 # No format: what TensorFlow runs on a CPU, adding one number after the other, for the budgets of awkward rows.
 SEQUENTIAL = "sequential"
+# The same with loops written out step by step: ranges in whole numbers are fixed per operation, not per step.
+UNROLLED = "unrolled"
 FORMATS = (TFLITE, ONNX, TFJS)
 # A rule for the SavedModel makes up for a kernel that TensorFlow has for GPUs only.
 EVERY = (*FORMATS, SAVEDMODEL, ORACLE)
@@ -81,7 +83,8 @@ def rules_for(target: str) -> dict[str, list[Rule]]:
     table: dict[str, list[Rule]] = {}
     # A stand-in meets its own rules before those that expect a tensor.
     for entry in sorted(all_rules(), key=lambda entry: (entry.stand_in is None, not entry.first)):
-        if target in entry.targets or (target == SEQUENTIAL and SAVEDMODEL in entry.targets):
+        also = {SEQUENTIAL: (SAVEDMODEL,), UNROLLED: (SAVEDMODEL, *((TFLITE,) if entry.family == "recurrent" else ()))}
+        if {target, *also.get(target, ())} & set(entry.targets):
             for op in entry.ops:
                 table.setdefault(op, []).append(entry)
     return table

@@ -7,10 +7,16 @@ from typing import Any
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
 from pipeline.errors import describe
-from pipeline.report import means, payload, view
+from pipeline.report import means, pareto, payload, view
 from pipeline.report.markdown import code, escape, table, yaml
 from pipeline.report.snippets import snippet
 from pipeline.signature import Signature, TensorSpec
+
+_REDUCED = (
+    " A reduced precision must keep its share of float32's accuracy, and is then held to a float64 run of the weights "
+    "in its own file. Where activations are rounded, too, error and budget are root mean squares over all samples: the "
+    "budget is the noise that such rounding makes."
+)
 
 
 def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[str, Any] | None = None) -> str:
@@ -26,6 +32,7 @@ def render(certificate: dict[str, Any], manifest: dict[str, Any], receipt: dict[
         _what(certificate),
         _signature(certificate),
         _usage(certificate, manifest),
+        _precisions(certificate),
         _cells(certificate),
         _budgets(certificate),
         _payload(certificate),
@@ -139,6 +146,35 @@ def _usage(certificate: dict[str, Any], manifest: dict[str, Any]) -> str:
     return "\n\n".join(parts) if len(parts) > 2 else ""
 
 
+def _precisions(certificate: dict[str, Any]) -> str:
+    """What each file takes and gives, where there are reduced precisions; and what their ranges were found on."""
+    found = pareto.rows(certificate)
+    if not found:
+        return ""
+    rows = [
+        (
+            escape(row.label),
+            view.size(row.bytes),
+            view.percent(row.figure),
+            pareto.change(row),
+            pareto.noise(row),
+            "smallest for its accuracy" if row.best else "",
+        )
+        for row in found
+    ]
+    head = ("artifact", "size", "accuracy", "points to float32 (95 %)", "SQNR", "")
+    drawn = certificate.get("calibration")
+    samples = (
+        ""
+        if drawn is None
+        else (
+            f"\n\nRanges of whole numbers were found on {view.plural(drawn['rows'], 'sample')} "
+            f"({escape(drawn['origin'])}, seed {drawn['seed']}). None of them is judged; `manifest.json` lists them."
+        )
+    )
+    return f"## Precisions\n\n{table(head, rows, right=(1, 2, 3, 4))}{samples}"
+
+
 def _cells(certificate: dict[str, Any]) -> str:
     rows = [
         (
@@ -170,8 +206,8 @@ def _budgets(certificate: dict[str, Any]) -> str:
         "The error is the largest distance from a float64 run of the same weights, in units in the last place (ULP) "
         "of float32 at the scale of the sample's own output. "
         f"A runtime may show {oracle['multiple']:g} times the error that TensorFlow's own float32 run shows on the "
-        f"same inputs, but {oracle['floor_ulp']:g} ULP are always allowed; coarser precisions are judged by what they "
-        "are for, as the certificate says."
+        f"same inputs, but {oracle['floor_ulp']:g} ULP are always allowed."
+        + (_REDUCED if any(c.quantization for c in view.cells(certificate)) else "")
     )
 
 

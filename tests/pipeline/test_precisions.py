@@ -12,15 +12,20 @@ import numpy as np
 import onnx
 import pytest
 from ai_edge_litert import schema_py_generated as schema
+from command import run
 
-from pipeline import calibration, choosing, datasets, formats, precisions
+from pipeline import calibration, choosing, datasets, formats, precisions, user_module
 from pipeline.artifact import Artifact
 from pipeline.bundle import certificate, golden, golden_reduced, manifest
+from pipeline.capture import capture
 from pipeline.cells import Cell, Status
 from pipeline.errors import IsomerError, ModelError, UsageError
 from pipeline.exporting import export
 from pipeline.formats import tflite
+from pipeline.legalize import unrolled
+from pipeline.legalize.reachable import operations
 from pipeline.outcome import Outcome
+from pipeline.parity import oracle
 from pipeline.parity.inputs import Judged
 from pipeline.parity.judge_reduced import judge_reduced
 from pipeline.parity.stored_weights import check_stored
@@ -70,6 +75,7 @@ def build():
 """
 
 
+_TWO = "layers.GRU(6)(layers.LSTM(8, return_sequences=True)(x))"
 _LARGE = """
 import keras
 from keras import layers
@@ -165,6 +171,7 @@ def test_calibration_rows_come_from_the_training_set_alone(conv: Outcome) -> Non
     drawn = conv.certificate["calibration"]
     dataset = datasets.load("digits")
     assert drawn["origin"] == "the training set of digits"
+    assert manifest.read(conv.bundle)["calibration"] == drawn
     assert len(drawn["indices"]) == drawn["rows"] == len(set(drawn["indices"]))
     rows = {row.tobytes() for row in dataset.x_train[drawn["indices"]]}
     assert not rows & {row.tobytes() for row in dataset.x_test}
@@ -342,8 +349,26 @@ def test_a_budget_names_the_smallest_and_says_why(conv: Outcome) -> None:
     smallest = min(Artifact.from_json(a).bytes for a in conv.certificate["artifacts"])
     assert found.chosen is not None and found.chosen.artifact.bytes == smallest
     assert "the smallest" in found.reason
-    nothing = choosing.choose(conv.bundle, conv.certificate, choosing.parse("size=1B"))
-    assert nothing.chosen is None and "None of" in nothing.reason
+
+
+def test_a_latency_is_measured_where_cells_pass(conv: Outcome) -> None:
+    found = choosing.choose(conv.bundle, conv.certificate, choosing.parse("accuracy=0.5,latency=60s"))
+    assert found.chosen is not None and found.chosen.latency is not None
+    assert f"{found.chosen.latency:.3g} ms on {found.chosen.place}" in found.reason
+    assert found.chosen.place in {f"{runtime}/{device}" for runtime in _RUNTIMES for device in ("cpu", "wasm")}
+    assert found.to_json()["latency_ms"] == found.chosen.latency
+    nothing = choosing.choose(conv.bundle, conv.certificate, choosing.parse("latency=0.000001us"))
+    assert nothing.chosen is None and " ms on " in nothing.reason
+
+
+def test_a_budget_that_nothing_meets_is_said_once_and_loses_nothing(tiny_model: Path, tmp_path: Path) -> None:
+    only = ("--format", "onnx", "--runtime", "onnxruntime", "--output", tmp_path)
+    done = run("export", tiny_model, *only, "--precision", "float16", "--gate", "0", "--budget", "size=1B", "--json")
+    assert done.code == 1
+    (line,) = map(json.loads, done.out.splitlines())
+    assert line["status"] == "PASS" and line["choice"]["artifact"] is None
+    assert line["choice"]["reason"].startswith("None of 2 artifacts is within the budget: onnx float32: ")
+    assert manifest.verify(tmp_path / "tiny" / "1").intact
 
 
 @pytest.mark.parametrize(
@@ -376,16 +401,53 @@ def test_float32_is_always_there_and_comes_first() -> None:
     assert found == {"onnx": ("float32", "float16", "int8"), "savedmodel": ("float32",)}
 
 
+@pytest.fixture(scope="module")
+def steps(tmp_path_factory: pytest.TempPathFactory) -> Outcome:
+    home = tmp_path_factory.mktemp("steps")
+    (home / "net.py").write_text(_LSTM.replace("layers.LSTM(8)(x)", _TWO))
+    names = ("int8", "int8-io", "int16x8")
+    return export(f"{home / 'net.py'}:build", precision=names, runtime=_RUNTIMES, gate=0.95, output=home / "exports")
+
+
+def test_recurrent_model_in_whole_numbers_has_its_loops_written_out(steps: Outcome) -> None:
+    assert steps.status is Status.PASS
+    for format, precision, runtime in (
+        ("tflite", "int8", "litert"),
+        ("tflite", "int8", "litert-reference"),
+        ("tflite", "int8-io", "litert"),
+        ("tflite", "int16x8", "litert"),
+        ("onnx", "int8", "onnxruntime"),
+    ):
+        cell = _cell(steps, format, precision, runtime)
+        assert cell.verdict is Status.PASS and cell.batches == (3, 1, 500)
+        assert cell.ulp_error is not None and cell.budget_ulp is not None and cell.ulp_error <= cell.budget_ulp
+    assert "WHILE" in tflite.operators(_artifact(steps, "tflite", "float32").locate(steps.bundle))
+    assert "WHILE" not in tflite.operators(_artifact(steps, "tflite", "int8").locate(steps.bundle))
+    assert not [path for path in steps.bundle.iterdir() if path.name.startswith(".")]
+
+
+def test_loops_written_out_compute_the_same(tmp_path: Path) -> None:
+    (tmp_path / "net.py").write_text(_LSTM.replace("layers.LSTM(8)(x)", _TWO))
+    captured = capture(user_module.load(tmp_path / "net.py").build())
+    opened = unrolled(captured)
+    assert "StatelessWhile" not in operations(opened.traced.graph)
+    rows = {"steps": np.random.default_rng(0).normal(size=(9, 6, 5)).astype(np.float32)}
+    (wanted,), (found,) = (oracle.run_oracle(c, rows).values() for c in (captured, opened))
+    assert np.max(np.abs(found - wanted)) < 1e-12 * np.max(np.abs(wanted))
+
+
 def test_a_precision_that_no_format_can_write_publishes_nothing(tmp_path: Path) -> None:
-    (tmp_path / "net.py").write_text(_LSTM)
-    with pytest.raises(ModelError, match="No format can be written at int8"):
+    """How many steps a loop takes depends on the input: it cannot be written out."""
+    (tmp_path / "net.py").write_text(_LSTM.replace("(6, 5)", "(None, 5)"))
+    with pytest.raises(ModelError, match="No format can be written at int8, int16x8") as error:
         export(
             f"{tmp_path / 'net.py'}:build",
-            precision=("int8",),
+            precision=("int8", "int16x8", "float16"),
             format=("tflite",),
             runtime=("litert",),
             output=tmp_path / "exports",
         )
+    assert "depends on the input" in str(error.value) and "int8-weights" in str(error.value)
     assert not list((tmp_path / "exports").rglob("manifest.json"))
 
 

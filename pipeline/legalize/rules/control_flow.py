@@ -6,12 +6,17 @@ from typing import TYPE_CHECKING, Any
 
 import tensorflow as tf
 
+from pipeline.errors import LegalizationError
 from pipeline.legalize.emit import promote
-from pipeline.legalize.registry import EVERY, ONNX, TFJS, rule
+from pipeline.legalize.registry import EVERY, ONNX, TFJS, UNROLLED, rule
 from pipeline.legalize.rules.recurrent import TensorList, materialize
 
 if TYPE_CHECKING:
     from pipeline.legalize.rewriter import Rewriter
+
+# Each step becomes operations of its own; converters take seconds for thousands of them.
+_MOST_STEPS = 128
+_STEPS_KNOWN = "Give the sequence a fixed length of at most that, or take float16, int8-weights or int8-dynamic."
 
 
 @rule("If", "StatelessIf", targets=EVERY, why="The same branches on the same predicate.", structural=True)
@@ -27,6 +32,32 @@ def rebuild_branch(rewriter: Rewriter, op: Any, predicate: Any, *inputs: Any) ->
         lambda: tuple(rewriter.call(otherwise, _restate(rewriter, inputs))),
     )
     return list(result) if isinstance(result, list | tuple) else [result]
+
+
+@rule(
+    "While",
+    "StatelessWhile",
+    targets=(UNROLLED,),
+    why="The same steps, one after the other, each as operations of its own.",
+    structural=True,
+    first=True,
+)
+def unroll_loop(rewriter: Rewriter, op: Any, *inputs: Any) -> Any:
+    condition, body = op.get_attr("cond").name, op.get_attr("body").name
+    graph = rewriter.function(body)
+    variant = [k for k, (o, i) in enumerate(zip(graph.outputs, graph.inputs, strict=True)) if not _same(o, i)]
+    state = materialize(rewriter, op, list(inputs), variant, graph)
+    for _ in range(_MOST_STEPS + 1):
+        goes_on = rewriter.value(rewriter.call(condition, state)[0])
+        if goes_on is None:
+            raise LegalizationError(
+                op.type, op.name, rewriter.target, "how many steps a loop takes depends on the input", _STEPS_KNOWN
+            )
+        if not bool(goes_on):
+            return state
+        state = rewriter.call(body, state)
+    reason = f"a loop of more than {_MOST_STEPS} steps would be written out"
+    raise LegalizationError(op.type, op.name, rewriter.target, reason, _STEPS_KNOWN)
 
 
 @rule("While", "StatelessWhile", targets=EVERY, why="The same loop; invariants become constants.", structural=True)

@@ -55,7 +55,8 @@ def list_reserve(rewriter: Rewriter, op: Any, element_shape: Any, steps: Any) ->
 
 @rule("TensorListGetItem", targets=(TFLITE,), why=_WHY)
 def list_get(rewriter: Rewriter, op: Any, items: Any, index: Any, element_shape: Any) -> Any:
-    return tf.gather(items.dense, index, axis=0)
+    known = rewriter.value(index)
+    return tf.gather(items.dense, index, axis=0) if known is None else items.dense[int(known)]
 
 
 @rule("TensorListSetItem", targets=(TFLITE,), why=_WHY)
@@ -66,6 +67,8 @@ def list_set(rewriter: Rewriter, op: Any, items: Any, index: Any, value: Any) ->
     buffer = _written(items, value)
     if buffer.shape[0] == 1:
         return TensorList(row)
+    if (known := rewriter.value(index)) is not None:
+        return TensorList(tf.concat([buffer[: int(known)], row, buffer[int(known) + 1 :]], axis=0))
     if rewriter.target != TFLITE:
         return TensorList(tf.tensor_scatter_nd_update(buffer, tf.reshape(index, [1, 1]), row))
     # Becomes the builtin DYNAMIC_UPDATE_SLICE: constant time per step, where scatter or concat copy the buffer.

@@ -37,6 +37,7 @@ def _nested(x: Any) -> Any:
 CASES: tuple[Case, ...] = (
     Case("rebuild_loop", "data decides", function(_halve_until_small, (3,))),
     Case("rebuild_loop", "weights inside", stack(_count_with_weight, shape=(4,)), ulp=32),
+    Case("unroll_loop", "weights inside", stack(_count_with_weight, shape=(4,)), ulp=32),
     Case("rebuild_branch", "data decides", function(_branch, (3,))),
     Case("rebuild_branch", "branches in branches", function(_nested, (3,))),
 )
