@@ -1,5 +1,5 @@
 """`make soak`: at least 100,000 bad requests to a live server. None may crash it, hang it, or make it grow. After them
-come those that schemathesis makes of its OpenAPI description, some hundred for each path.
+come those that schemathesis makes of its OpenAPI description, a hundred for each path.
 
 python tests/serving/soak.py --requests 100000 --seed 0
 """
@@ -55,7 +55,7 @@ def main() -> int:
             if not (soak(live, chance, given.requests) and live.stop() == 0):
                 return 1
     with described() as live:
-        done = hold(live, given.seed, max(given.requests // 500, 1), "coverage,fuzzing,stateful")
+        done = hold(live, given.seed, max(given.requests // 1000, 1), "coverage,fuzzing,stateful")
         print(done.stdout if done.returncode else done.stdout[done.stdout.rfind("Test cases:") :])
         return done.returncode or live.stop()
 
