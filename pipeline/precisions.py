@@ -21,12 +21,14 @@ class Precision:
         meaning: what is stored and what is computed in, in words.
         calibrated: the ranges of activations are fixed in the file, found on calibration samples.
         bits: of an activation in fixed point, found for each input; 0 where activations stay floats.
+        whole_io: inputs and outputs are whole numbers, too.
     """
 
     name: str
     meaning: str
     calibrated: bool = False
     bits: int = 0
+    whole_io: bool = False
 
 
 PRECISIONS: tuple[Precision, ...] = (
@@ -37,7 +39,7 @@ PRECISIONS: tuple[Precision, ...] = (
     Precision("uint8-weights", "weights in 8 bits per tensor, arithmetic in float32"),
     Precision("int8-dynamic", "weights in 8 bits, activations in 8 bits by the range of each call", bits=8),
     Precision("int8", "weights and activations in 8 bits, inputs and outputs in float32", calibrated=True, bits=8),
-    Precision("int8-io", "the same with inputs and outputs in 8 bits", calibrated=True, bits=8),
+    Precision("int8-io", "the same with inputs and outputs in 8 bits", calibrated=True, bits=8, whole_io=True),
     Precision("int16x8", "weights in 8 bits, activations in 16 bits", calibrated=True, bits=16),
 )
 

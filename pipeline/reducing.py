@@ -152,7 +152,8 @@ def _examine(
         checks.append(contract.check_signature(artifact, base.captured.signature))
         checks.append(contract.check_operators(artifact, operators, module.foreign(operators)))
         checks.append(stored_weights.check_stored(artifact.label, whole, held))
-        key = (artifact.format, reduced.arithmetic(artifact.format, artifact.precision), stored_weights.identity(held))
+        kind = reduced.arithmetic(artifact.format, artifact.precision)
+        key = (artifact.format, kind, named(artifact.precision).whole_io, stored_weights.identity(held))
         if key not in answered:
             legal = legalize(base.captured, artifact.format)
             answered[key] = reduced.expect(base.captured, legal, artifact, whole, held, evidence, rows, samples)

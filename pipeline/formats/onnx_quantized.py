@@ -114,16 +114,22 @@ def _quantize(source: Path, scratch: Path, precision: str, samples: Samples | No
             quant_format=quantization.QuantFormat.QDQ,
             activation_type=quantization.QuantType.QInt8,
             calibrate_method=quantization.CalibrationMethod.MinMax,
-            nodes_to_exclude=sorted(normalizations(_operations(onnx.load(str(source))))),
+            nodes_to_exclude=sorted(normalizations(_operations(onnx.load(str(source))), of_inputs=True)),
             **whole,
         )
     return onnx.load(str(target))
 
 
 def _operations(model: Any) -> list[Operation]:
-    held = {i.name for i in model.graph.initializer}
+    held = {i.name: int(np.prod(i.dims)) for i in model.graph.initializer}
     return [
-        Operation(node.name, node.op_type, tuple(i for i in node.input if i and i not in held), tuple(node.output))
+        Operation(
+            node.name,
+            node.op_type,
+            tuple(i for i in node.input if i and i not in held),
+            tuple(node.output),
+            any(held.get(i, 0) > 1 for i in node.input),
+        )
         for node in model.graph.node
     ]
 

@@ -143,7 +143,7 @@ def _quantize(source: Path, precision: str, samples: Samples | None, static: boo
         for operation in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
             made.update_quantization_recipe(regex=".*", operation_name=operation, algorithm_key="no_quantize")
     if samples is not None:
-        for name in sorted(normalizations(_operations(source))):
+        for name in sorted(normalizations(_operations(source), of_inputs=not named(precision).whole_io)):
             made.update_quantization_recipe(
                 regex=f"^{re.escape(name)};$",
                 operation_name=qtyping.TFLOperationName.ALL_SUPPORTED,
@@ -165,13 +165,14 @@ def _operations(path: Path) -> list[Operation]:
     model = model_of(path)
     graph = model.subgraphs[0]
     codes = [kinds[max(code.builtinCode, code.deprecatedBuiltinCode)] for code in model.operatorCodes]
-    held = {k for k, t in enumerate(graph.tensors) if _length(model.buffers[t.buffer].data)}
+    held = {k: t.shape for k, t in enumerate(graph.tensors) if _length(model.buffers[t.buffer].data)}
     return [
         Operation(
             _text(graph.tensors[op.outputs[0]].name),
             codes[op.opcodeIndex],
             tuple(str(k) for k in op.inputs if k >= 0 and k not in held),
             tuple(str(k) for k in op.outputs),
+            any(held[k] is not None and np.prod(held[k]) > 1 for k in op.inputs if k in held),
         )
         for op in graph.operators
         if len(op.outputs)

@@ -55,6 +55,7 @@ class Coarser:
         symmetric: zero is in the middle of the bits, and not where the values have it.
         by_row: each row of the batch has a range of its own.
         ranges: the smallest and the largest value of each result (`observe`); what is beyond them is clipped.
+        float_inputs: inputs are floats, and what scales them by feature is not rounded.
     """
 
     where: Where
@@ -62,6 +63,7 @@ class Coarser:
     symmetric: bool = False
     by_row: bool = False
     ranges: tuple[tuple[float, float], ...] = ()
+    float_inputs: bool = True
 
     def round(self, tensor: Any, place: int) -> Any:
         """The tensor's values as this arithmetic keeps them.
@@ -99,8 +101,9 @@ class _Altered(Rewriter):
         self.results: list[Any] = []
         self.least: list[tuple[float, float]] = []
         self._coarser = coarser
-        fixed = coarser is not None and coarser.where is Where.RESULTS and coarser.bits > 0
-        self._floats = _normalizations(captured.traced.graph) if fixed else frozenset()
+        self._floats: frozenset[str] = frozenset()
+        if coarser is not None and coarser.where is Where.RESULTS and coarser.bits > 0:
+            self._floats = _normalizations(captured.traced.graph, coarser.float_inputs)
 
     def _rewrite(self, op: Any, inputs: list[Any]) -> list[Any]:
         if self._coarser is None:
@@ -156,7 +159,7 @@ class _Unrounded(Coarser):
         return tensor
 
 
-def _normalizations(graph: Any) -> frozenset[str]:
+def _normalizations(graph: Any, float_inputs: bool) -> frozenset[str]:
     """Names of the operations that stay floats in files of whole numbers."""
 
     def origin(tensor: Any) -> Any:
@@ -167,8 +170,14 @@ def _normalizations(graph: Any) -> frozenset[str]:
     def read(op: Any) -> tuple[str, ...]:
         return tuple(t.name for t in map(origin, op.inputs) if t.op.type != "Const")
 
+    def by_feature(op: Any) -> bool:
+        return any(t.op.type == "Const" and (t.shape.num_elements() or 0) > 1 for t in map(origin, op.inputs))
+
     known = [op for op in graph.get_operations() if op.type not in ("Const", "Identity")]
-    return normalizations([Operation(op.name, op.type, read(op), tuple(t.name for t in op.outputs)) for op in known])
+    return normalizations(
+        [Operation(op.name, op.type, read(op), tuple(t.name for t in op.outputs), by_feature(op)) for op in known],
+        of_inputs=float_inputs,
+    )
 
 
 Rows = Mapping[str, np.ndarray]
@@ -193,14 +202,18 @@ def altered(
 
 
 def observe(
-    capture: Capture, legal: Legalized, values: Mapping[bytes, np.ndarray], rows: Rows
+    capture: Capture, legal: Legalized, values: Mapping[bytes, np.ndarray], rows: Rows, float_inputs: bool
 ) -> tuple[tuple[float, float], ...]:
     """The range of each result on some rows, zero included, in the order in which they are computed.
+
+    Args:
+        float_inputs: as in `Coarser`.
 
     Raises:
         ValueError: as `altered`; or there is a loop, whose results differ from step to step.
     """
-    function = _function(capture, legal, values, _Unrounded(Where.RESULTS, bits=8), _extremes)
+    watching = _Unrounded(Where.RESULTS, bits=8, float_inputs=float_inputs)
+    function = _function(capture, legal, values, watching, _extremes)
     found = function(rows)
     return tuple(zip(found["low"].tolist(), found["high"].tolist(), strict=True))
 

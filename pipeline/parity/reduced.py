@@ -134,7 +134,8 @@ def _answer(
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     exact = run()
-    kind, bits = arithmetic(artifact.format, artifact.precision), precisions.named(artifact.precision).bits
+    precision = precisions.named(artifact.precision)
+    kind, bits, floats = arithmetic(artifact.format, precision.name), precision.bits, not precision.whole_io
     if kind is Arithmetic.FLOAT32:
         return replace(few, exact=exact), {}
     if kind is Arithmetic.FLOAT16:
@@ -144,8 +145,9 @@ def _answer(
     where = Where.FACTORS if kind is Arithmetic.DYNAMIC else Where.RESULTS
     # XNNPACK finds a range for each row, ONNX' DynamicQuantizeLinear one for the whole tensor.
     by_row = kind is Arithmetic.DYNAMIC and artifact.format == "tflite"
-    ranges = observe(capture, legal, values, samples) if kind is Arithmetic.FIXED and samples is not None else ()
-    shown = [run(Coarser(where, bits, symmetric, by_row, ranges)) for symmetric in (False, True)]
+    calibrated = samples if kind is Arithmetic.FIXED else None
+    ranges = () if calibrated is None else observe(capture, legal, values, calibrated, floats)
+    shown = [run(Coarser(where, bits, symmetric, by_row, ranges, floats)) for symmetric in (False, True)]
     tables = _TABLES if kind is Arithmetic.FIXED else 0.0
     regular = few.judged.regular
     noise, budgets = {}, {}

@@ -8,12 +8,12 @@ from pipeline.normalizations import Operation, normalizations
 
 
 def _graph(*lines: str) -> list[Operation]:
-    """Operations as "y = KIND a b", constants left out; named by what they make."""
+    """Operations as "y = KIND a b", constants left out but for "#", one of several numbers; named by what they make."""
     found = []
     for line in lines:
         made, _, rest = line.partition(" = ")
         kind, *read = rest.split()
-        found.append(Operation(made, kind, tuple(read), (made,)))
+        found.append(Operation(made, kind, tuple(n for n in read if n != "#"), (made,), "#" in read))
     return found
 
 
@@ -98,3 +98,18 @@ def test_root_mean_square_before_a_gate() -> None:
 )
 def test_what_is_no_normalization(lines: tuple[str, ...]) -> None:
     assert normalizations(_graph(*lines)) == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("lines", "own"),
+    [
+        (("a = SUB row #", "b = MUL a #", "c = FULLY_CONNECTED b", "d = ADD c #"), {"a", "b"}),
+        (("row = Placeholder", "a = Sub row #", "b = RealDiv a #", "c = MatMul b"), {"a", "b"}),
+        (("a = MUL pixels", "b = CONV_2D a"), set()),  # one factor for all of them changes the step and nothing else
+        (("a = ADD row position", "b = MUL a #"), set()),
+    ],
+    ids=["tflite", "tensorflow", "rescaling", "two inputs"],
+)
+def test_inputs_scaled_feature_by_feature(lines: tuple[str, ...], own: set[str]) -> None:
+    assert normalizations(_graph(*lines), of_inputs=True) == own
+    assert not normalizations(_graph(*lines))

@@ -88,6 +88,18 @@ def build():
 """
 
 
+_SCALED = """
+import keras
+from keras import layers
+
+
+def build():
+    keras.utils.set_random_seed(0)
+    row = keras.Input((2,), name="row")
+    x = layers.Normalization(mean=[40.0, 50000.0], variance=[100.0, 4e8])(row)
+    x = layers.Dense(16, activation="tanh")(x)
+    return keras.Model(row, layers.Dense(2)(x))
+"""
 _NORMALIZED = """
 import keras
 from keras import layers
@@ -261,6 +273,22 @@ def test_a_normalization_stays_in_floats_where_all_else_is_whole_numbers(tmp_pat
     rounded = {node.input[0] for node in whole.graph.node if node.op_type == "QuantizeLinear"}
     statistics = {node.output[0] for node in whole.graph.node if node.op_type in ("ReduceMean", "Sqrt", "Reciprocal")}
     assert len(statistics) == 4 and not statistics & rounded
+
+
+def test_features_of_different_scales_survive_whole_numbers(tmp_path: Path) -> None:
+    """Years and dollars in one range of 8 bits would leave nothing of the years."""
+    (tmp_path / "net.py").write_text(_SCALED)
+    rows = np.random.default_rng(0).normal([40, 50_000], [10, 20_000], (500, 2)).astype(np.float32)
+    np.savez(tmp_path / "rows.npz", row=rows)
+    made = export(
+        f"{tmp_path / 'net.py'}:build",
+        precision=("int8", "int16x8"),
+        format=("tflite", "onnx"),
+        runtime=("litert", "onnxruntime"),
+        data=tmp_path / "rows.npz",
+        output=tmp_path / "exports",
+    )
+    assert made.status is Status.PASS
 
 
 def _kinds(outcome: Outcome, precision: str) -> list[str]:
