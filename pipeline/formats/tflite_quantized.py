@@ -139,7 +139,7 @@ def _quantize(source: Path, precision: str, samples: Samples | None, static: boo
         )
     else:
         made.load_quantization_recipe(getattr(recipe, _RECIPES[precision])())
-    if precision in ("int8", "int16x8"):
+    if named(precision).calibrated and not named(precision).whole_io:
         for operation in (qtyping.TFLOperationName.INPUT, qtyping.TFLOperationName.OUTPUT):
             made.update_quantization_recipe(regex=".*", operation_name=operation, algorithm_key="no_quantize")
     if samples is not None:

@@ -8,9 +8,8 @@ from typing import Any
 
 from pipeline.artifact import Artifact
 from pipeline.cells import Status
+from pipeline.precisions import named
 from pipeline.signature import Signature, TensorSpec
-
-_WHOLE_IO = "int8-io"  # whose inputs and outputs are whole numbers, too
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,7 @@ class Check:
 def check_signature(artifact: Artifact, captured: Signature) -> Check:
     """The artifact's own declaration equals the capture's, by name."""
     wanted = captured.with_batch(1) if artifact.variant == "batch1" else captured
-    if artifact.precision == _WHOLE_IO:
+    if named(artifact.precision).whole_io:
         wanted = replace(wanted, inputs=tuple(map(_whole, wanted.inputs)), outputs=tuple(map(_whole, wanted.outputs)))
     # Where only the batch is open, every other size is one number, which a converter may know and the trace may not.
     # So is one that follows the batch, once that is fixed; that the others are as they should be is seen when it runs.

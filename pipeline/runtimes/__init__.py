@@ -16,11 +16,11 @@ from pipeline.runtimes.worker import Worker
 
 # Where a reduced precision is optional, a sample shows that the runtime computes what the file says.
 _REDUCED_ROWS = 500
-_FIXED = ("int8", "int8-io", "int16x8")
+_FIXED = tuple(p.name for p in PRECISIONS if p.calibrated)
 # What a machine without a GPU emulates for minutes, or only few pages get.
 _THOROUGH = ("webgl_f16", "webgpu", "wasm_threads")
 # JavaScript gives a model its inputs as floats.
-_FLOAT_IO = tuple(p.name for p in PRECISIONS if p.name not in ("int8-io", "int16x8"))
+_FLOAT_IO = tuple(p.name for p in PRECISIONS if not p.whole_io and p.name != "int16x8")
 # TensorFlow Lite 2.14 has other kernels for 16-bit activations, which no answers of today's can be held against.
 _OF_2023 = tuple(p.name for p in PRECISIONS if p.name != "int16x8")
 
