@@ -8,14 +8,14 @@ root and apt is there; else says which cells will be NOT_RUN. Exits 0 in each ca
 from __future__ import annotations
 
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from debian import install
 
 from pipeline.errors import RuntimeUnavailable
 from pipeline.runtimes.chromium import find_browser
@@ -67,16 +67,7 @@ def _install(wanted: Wanted) -> str:
     """Install by apt; returns "" or why it did not happen."""
     if os.environ.get(wanted.variable):
         return f"{wanted.variable} is set, so nothing was installed"
-    if shutil.which("apt-get") is None:
-        return "there is no apt-get to install one with"
-    if os.geteuid() != 0:
-        return f"installing one takes root (apt-get install {' '.join(wanted.packages)})"
-    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    for step in (["update"], ["install", "-y", "--no-install-recommends", *wanted.packages]):
-        done = subprocess.run(["apt-get", "-qq", *step], env=environment, capture_output=True, text=True)
-        if done.returncode != 0:
-            return f"apt-get {step[0]} failed: {' '.join(done.stderr.split())[-300:]}"
-    return ""
+    return install(wanted.packages)
 
 
 def main() -> None:
